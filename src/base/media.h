@@ -1,0 +1,129 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * What the protocols and the recorder both say about media: codecs, the
+ * negotiated parameters of an m-line, and whole frames.
+ */
+
+#ifndef CR_MEDIA_H
+#define CR_MEDIA_H
+
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+
+#define CR_MEDIA_MAX         8    /* m-lines we take in one session */
+#define CR_MID_MAX           16
+#define CR_CODEC_CONFIG_MAX  512  /* avcC, OpusHead */
+
+
+typedef enum {
+    CR_KIND_AUDIO = 1,
+    CR_KIND_VIDEO = 2
+} cr_kind_e;
+
+
+typedef enum {
+    CR_CODEC_NONE = 0,
+    CR_CODEC_OPUS,
+    CR_CODEC_VP8,
+    CR_CODEC_H264
+} cr_codec_e;
+
+
+/*
+ * One accepted m-line.  Plain data without pointers: it is kept in shared
+ * memory between the POST and the worker that adopts the session.
+ */
+typedef struct {
+    uint8_t   kind;                   /* cr_kind_e */
+    uint8_t   codec;                  /* cr_codec_e */
+    uint8_t   mline;                  /* index of the m-line in the offer */
+    uint8_t   pt;                     /* RTP payload type */
+    uint8_t   rtx_pt;                 /* RFC 4588, 0: none */
+    uint8_t   channels;
+    uint32_t  clock_rate;             /* Hz */
+    uint32_t  ssrc;                   /* as signalled, 0: learn it */
+    uint32_t  rtx_ssrc;               /* a=ssrc-group:FID, 0: learn it */
+    char      mid[CR_MID_MAX + 1];
+    /* RFC 8285 ids of the header extensions, 0: not negotiated */
+    uint8_t   ext_mid;
+    uint8_t   ext_rid;
+    uint8_t   ext_repaired_rid;
+    uint8_t   ext_twcc;
+    uint8_t   ext_abs_send_time;
+    uint8_t   ext_audio_level;
+    uint8_t   ext_video_orientation;
+    uint8_t   ext_abs_capture_time;
+    /* RFC 4585 / RFC 5104 feedback that both sides know */
+    bool      fb_nack;
+    bool      fb_pli;
+    bool      fb_fir;
+    bool      fb_twcc;
+    bool      fb_remb;
+    /* H.264, RFC 6184 section 8.1 */
+    uint8_t   h264_packetization_mode;
+    uint8_t   h264_profile_level_id[3];
+    uint16_t  h264_sprop_len;         /* Annex B bytes of sprop sets */
+    uint8_t   h264_sprop[CR_CODEC_CONFIG_MAX];
+} cr_media_params_t;
+
+
+/* One whole access unit. */
+typedef struct {
+    uint8_t         track;            /* index of the cr_media_params_t */
+    uint8_t         kind;             /* cr_kind_e */
+    uint8_t         codec;            /* cr_codec_e */
+    bool            keyframe;         /* always true for audio */
+    bool            incomplete;       /* packets were given up in it */
+    /*
+     * When it was captured, in microseconds of the local monotonic clock,
+     * by the track's media clock: linear in the RTP timestamp.  What the
+     * estimate learns later comes as cr_clock_event_t.
+     */
+    int64_t         time_us;
+    uint32_t        duration_us;      /* audio, from the payload; else 0 */
+    uint32_t        rtp_timestamp;
+    uint16_t        width;            /* keyframes of video, else 0 */
+    uint16_t        height;
+    uint16_t        rotation;         /* degrees, video-orientation */
+    /*
+     * VP8: the frame as it is.  H.264: NAL units with 4-byte lengths,
+     * parameter sets left out.  Opus: the packet.
+     */
+    const uint8_t  *data;
+    size_t          size;
+    /* Matroska CodecPrivate (avcC, OpusHead), the same pointer and bytes
+     * until it changes; VP8 has none. */
+    const uint8_t  *config;
+    size_t          config_size;
+} cr_frame_t;
+
+
+/*
+ * The track's media clock, corrected: from media time media_us on, capture
+ * time = media time + offset_us + drift_ppb * (media time - media_us) / 1e9.
+ * Both times are microseconds of the local monotonic clock.
+ */
+typedef struct {
+    uint8_t  track;
+    bool     from_sr;                 /* else from arrival times alone */
+    int64_t  media_us;
+    int64_t  offset_us;
+    int32_t  drift_ppb;
+} cr_clock_event_t;
+
+
+/* Packets that were given up: [from_us, to_us) of the media clock. */
+typedef struct {
+    uint8_t   track;
+    int64_t   from_us;
+    int64_t   to_us;
+    uint32_t  packets;
+} cr_gap_event_t;
+
+
+#endif /* CR_MEDIA_H */

@@ -1,0 +1,58 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * From RTP payloads in order to whole frames: VP8 (RFC 7741), H.264
+ * (RFC 6184, packetization modes 0 and 1), Opus (RFC 7587).
+ */
+
+#ifndef CR_DEPAY_H
+#define CR_DEPAY_H
+
+
+#include "base/bytes.h"
+#include "base/env.h"
+#include "base/media.h"
+#include "base/status.h"
+
+
+#define CR_FRAME_SIZE_MAX  (8 * 1024 * 1024)
+
+
+/* One packet in sequence order, or a hole (gap) in front of the next. */
+typedef struct {
+    bool        gap;
+    bool        marker;
+    uint32_t    timestamp;
+    int64_t     arrival_us;
+    cr_slice_t  payload;
+} cr_depay_packet_t;
+
+
+/*
+ * A frame is done: frame->time_us and frame->track are the receiver's to
+ * fill (arrival_us is the first packet's); pointers live until the return.
+ */
+typedef void (*cr_depay_frame_pt)(void *ctx, cr_frame_t *frame,
+    int64_t arrival_us);
+
+
+typedef struct cr_depay_s  cr_depay_t;
+
+
+/* CR_CODEC_* of params chooses the depacketiser; NULL: no memory. */
+cr_depay_t *cr_depay_create(const cr_env_t *env,
+    const cr_media_params_t *params, cr_depay_frame_pt frame, void *ctx);
+void cr_depay_destroy(cr_depay_t *d);
+
+/*
+ * CR_INVALID: the payload is malformed; what was gathered of its frame comes
+ * out marked incomplete.  CR_LIMIT: the frame grew past CR_FRAME_SIZE_MAX.
+ */
+cr_status_e cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet);
+
+/* Hands out the frame in the making, if any, marked incomplete. */
+void cr_depay_flush(cr_depay_t *d);
+
+
+#endif /* CR_DEPAY_H */

@@ -1,0 +1,104 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * One incoming RTP stream (SSRC): puts packets in order, keeps the list of
+ * the lost ones and says when to ask for them again, and when to give up.
+ * Record first: a packet is waited for as long as its sender can still have
+ * it (give_up_us); what is behind a hole waits with it.
+ */
+
+#ifndef CR_RTP_STREAM_H
+#define CR_RTP_STREAM_H
+
+
+#include "base/env.h"
+#include "rtp/rtp.h"
+#include "rtp/rtcp.h"
+
+
+#define CR_NACK_MAX  128           /* sequence numbers in one NACK */
+
+
+typedef struct {
+    uint32_t  clock_rate;          /* Hz, for jitter */
+    bool      nack;                /* the peer answers NACK */
+    uint32_t  packets_max;         /* power of two: reorder window, e.g. 2048 */
+    size_t    bytes_max;           /* held payload bytes, e.g. 4 MiB */
+    int64_t   give_up_us;          /* a hole's longest life, e.g. 2 s */
+    int64_t   nack_delay_us;       /* before the first NACK, for reordering */
+} cr_rtp_stream_config_t;
+
+
+/* An in-order packet, or the news that a run of packets is given up. */
+typedef struct {
+    bool            gap;
+    uint32_t        gap_packets;   /* how many, when gap */
+    int64_t         seq;           /* unwrapped; of the first lost if gap */
+    int64_t         arrival_us;    /* of this packet's first copy */
+    bool            marker;
+    bool            recovered;     /* came after a NACK */
+    uint8_t         pt;
+    uint32_t        timestamp;
+    /* The header extension's words and the payload: owned by the stream,
+     * valid until the next call on it. */
+    uint16_t        ext_profile;
+    cr_slice_t      ext;
+    cr_slice_t      payload;
+} cr_rtp_item_t;
+
+
+typedef struct {
+    uint64_t  received;            /* first copies */
+    uint64_t  bytes;               /* of their payloads */
+    uint64_t  duplicates;
+    uint64_t  lost;                /* holes ever seen, recovered or not */
+    uint64_t  recovered;
+    uint64_t  given_up;
+    uint64_t  nacks_sent;          /* sequence numbers asked for */
+} cr_rtp_stream_stats_t;
+
+
+typedef struct cr_rtp_stream_s  cr_rtp_stream_t;
+
+
+cr_rtp_stream_t *cr_rtp_stream_create(const cr_env_t *env,
+    const cr_rtp_stream_config_t *config, uint32_t ssrc);
+void cr_rtp_stream_destroy(cr_rtp_stream_t *s);
+
+/*
+ * Takes a packet, a retransmitted one included (rtx: it came on the RTX
+ * stream, so it says nothing of the network's loss or jitter).  The bytes
+ * are copied if they must wait.  CR_DECLINED: a duplicate, or too late;
+ * CR_LIMIT: beyond the window, the stream starts anew from this packet.
+ */
+cr_status_e cr_rtp_stream_push(cr_rtp_stream_t *s, const cr_rtp_t *rtp,
+    bool rtx, int64_t now_us);
+
+/* The next item in order: CR_OK, or CR_AGAIN when it has to be waited for. */
+cr_status_e cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us,
+    cr_rtp_item_t *item);
+
+/* Gives up all holes, so that pop() drains what is held (end of session). */
+void cr_rtp_stream_flush(cr_rtp_stream_t *s);
+
+/*
+ * The sequence numbers due to be asked for now (about once per RTT each),
+ * ascending; returns how many.
+ */
+unsigned cr_rtp_stream_nack(cr_rtp_stream_t *s, int64_t now_us,
+    int64_t rtt_us, uint16_t seqs[CR_NACK_MAX]);
+
+/* When nack() or pop() will have something to do; INT64_MAX: never. */
+int64_t cr_rtp_stream_deadline(const cr_rtp_stream_t *s);
+
+/* A sender report came; fills a report block and starts a new interval. */
+void cr_rtp_stream_sr(cr_rtp_stream_t *s, const cr_rtcp_sr_t *sr,
+    int64_t now_us);
+void cr_rtp_stream_report(cr_rtp_stream_t *s, int64_t now_us,
+    cr_rtcp_block_t *block);
+
+const cr_rtp_stream_stats_t *cr_rtp_stream_stats(const cr_rtp_stream_t *s);
+
+
+#endif /* CR_RTP_STREAM_H */
