@@ -10,17 +10,18 @@ deps-srtp: $(DEPS)/libsrtp2.a           ## libsrtp2 with OpenSSL, static
 SRTP_SRC := build/src/libsrtp2-$(SUITE)
 
 $(DEPS)/libsrtp2.a: .ci/debian-source .ci/library.mk
-	.ci/debian-source libsrtp2 $(SUITE) $(SRTP_SRC)
-	rm -rf $(DEPS)/srtp
-	mkdir -p $(DEPS)/srtp $(DEPS)/include/srtp2
-	cd $(DEPS)/srtp && $(ROOT)/$(SRTP_SRC)/configure --enable-openssl \
+	$(call say,BUILD)
+	$(Q).ci/debian-source libsrtp2 $(SUITE) $(SRTP_SRC)
+	@rm -rf $(DEPS)/srtp
+	@mkdir -p $(DEPS)/srtp $(DEPS)/include/srtp2
+	$(Q)cd $(DEPS)/srtp && $(ROOT)/$(SRTP_SRC)/configure --enable-openssl \
 	    CC="$(HAVE_CCACHE) gcc" CFLAGS="-g -O2 -fPIC -fvisibility=hidden" \
 	    > configure.log 2>&1 || { tail -20 configure.log; exit 1; }
-	$(MAKE) -C $(DEPS)/srtp libsrtp2.a > $(DEPS)/srtp/make.log 2>&1 \
+	$(Q)$(MAKE) -C $(DEPS)/srtp libsrtp2.a > $(DEPS)/srtp/make.log 2>&1 \
 	    || { tail -20 $(DEPS)/srtp/make.log; exit 1; }
-	cp $(SRTP_SRC)/include/srtp.h $(addprefix $(SRTP_SRC)/crypto/include/, \
+	$(Q)cp $(SRTP_SRC)/include/srtp.h $(addprefix $(SRTP_SRC)/crypto/include/, \
 	    auth.h cipher.h crypto_types.h) $(DEPS)/include/srtp2/
-	cp $(DEPS)/srtp/libsrtp2.a $@
+	$(Q)cp $(DEPS)/srtp/libsrtp2.a $@
 
 
 SRC     := $(wildcard src/*/*.c)
@@ -29,11 +30,12 @@ SRC_OBJ := $(SRC:%.c=$(B)/obj/%.o)
 lib: $(B)/libcr.a                       ## src/ as a static library
 
 $(B)/libcr.a: $(SRC_OBJ)
-	rm -f $@
-	ar rcs $@ $(SRC_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $(SRC_OBJ)
 
 $(B)/obj/%.o: %.c Makefile .ci/variant.mk | $(DEPS)/libsrtp2.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 -include $(SRC_OBJ:.o=.d)

@@ -20,10 +20,11 @@ $(B)/nginx/objs/Makefile: config .ci/module.mk .ci/variant.mk \
     $(wildcard $(NGINX_DEV)/conf_flags) $(DEPS)/libsrtp2.a
 	@test -f $(NGINX_DEV)/conf_flags \
 	    || { echo 'nginx-dev is missing: make deps'; exit 1; }
-	rm -rf $(B)/nginx
-	mkdir -p $(B)/nginx
-	ln -s $(NGINX_DEV)/auto $(NGINX_DEV)/configure $(NGINX_DEV)/src $(B)/nginx
-	cd $(B)/nginx && bash -c '. $(NGINX_DEV)/conf_flags \
+	$(call say,CONFIGURE)
+	@rm -rf $(B)/nginx
+	@mkdir -p $(B)/nginx
+	@ln -s $(NGINX_DEV)/auto $(NGINX_DEV)/configure $(NGINX_DEV)/src $(B)/nginx
+	$(Q)cd $(B)/nginx && bash -c '. $(NGINX_DEV)/conf_flags \
 	    && CALLREC_SRTP=$(ROOT)/$(DEPS) ./configure "$${NGX_CONF_FLAGS[@]}" \
 	    --with-cc="$(CC)" --with-cc-opt="$(CC_OPT) -fPIC" \
 	    --with-ld-opt="$(LD_OPT) -fPIC" \
@@ -31,5 +32,7 @@ $(B)/nginx/objs/Makefile: config .ci/module.mk .ci/variant.mk \
 	    || { tail -20 $(B)/nginx/configure.log; rm -f $@; exit 1; }
 
 $(MODULE): $(B)/nginx/objs/Makefile $(MODULE_DEPS)
-	$(MAKE) --no-print-directory -C $(B)/nginx -f objs/Makefile modules
-	cp $(B)/nginx/objs/ngx_callrec_module.so $@
+	$(call say,MODULE)
+	$(Q)$(MAKE) $(if $(Q),-s) --no-print-directory -C $(B)/nginx \
+	    -f objs/Makefile modules
+	$(Q)cp $(B)/nginx/objs/ngx_callrec_module.so $@

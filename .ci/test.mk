@@ -1,26 +1,80 @@
 # Copyright (C) The call recorder authors
 #
-# Tests and the tools they use.
+# Tests and the tools they use.  All speak TAP and run under prove:
+#
+#     t/unit/test_*.c       -> build/<variant>/unit/, cmocka
+#     t/fuzz/fuzz_*.c       -> build/fuzz/, run by t/fuzz/fuzz.t
+#     t/tools/*.c           -> build/<variant>/bin/
+#     t/<what>/*.t          executables of their own
+#
+# Other *.c in t/unit is linked into each unit test.  The .t files find what
+# was built in the environment: MODULE, FFMPEG, TOOLS (a folder), TOKEN, and
+# under sanitizers NGINX.
 
-.PHONY: unit tools
+.PHONY: unit tools check lint
 
-UNIT := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/test_*.c))
-TOOL := $(patsubst t/tools/%.c,$(B)/bin/%,$(wildcard t/tools/*.c))
+TEST_LIB := $(filter-out t/unit/test_%,$(wildcard t/unit/*.c))
+UNIT     := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/test_*.c))
+TOOL     := $(patsubst t/tools/%.c,$(B)/bin/%,$(wildcard t/tools/*.c))
+TOKEN    := $(ROOT)/$(B)/bin/token
+
+T_LINT   := $(wildcard t/lint/*.t)
+T_NGINX  := $(wildcard t/nginx/*.t)
+T_FFMPEG := $(wildcard t/ffmpeg/*.t)
+T_E2E    := $(wildcard t/e2e/*.t)
+T_FUZZ   := $(wildcard t/fuzz/*.t)
+
+JOBS         ?= 2
+FUZZ_SECONDS ?= 5
+
+BUILT := MODULE=$(ROOT)/$(MODULE) FFMPEG=$(ROOT)/$(FFMPEG) \
+         TOOLS=$(ROOT)/$(B)/bin TOKEN=$(TOKEN)
+PROVE := $(BUILT) FUZZ_SECONDS=$(FUZZ_SECONDS) CMOCKA_MESSAGE_OUTPUT=TAP \
+         PERL5LIB=$(ROOT)/t/lib prove --exec ''
+
+unit: $(UNIT)                           ## unit tests of src/
+	@$(PROVE) -j $(JOBS) $(UNIT)
+
+lint:                                   ## what a script can see in the tree
+	@$(PROVE) $(T_LINT)
+
+check: all $(UNIT) fuzzers              ## all tests
+	@$(PROVE) -j $(JOBS) --timer \
+	    $(UNIT) $(T_LINT) $(T_FUZZ) $(T_NGINX) $(T_FFMPEG) $(T_E2E)
+
+# make test-stun: t/unit/test_stun.c, t/*/stun.t
+
+test-%:                                 ## the tests of this NAME, verbosely
+	@set -e; files=; \
+	if [ -f t/unit/test_$*.c ]; then \
+	    $(MAKE) --no-print-directory $(B)/unit/test_$*; \
+	    files=$(B)/unit/test_$*; \
+	fi; \
+	for file in t/*/$*.t; do \
+	    [ -f "$$file" ] || continue; \
+	    case $$file in \
+	        t/lint/*)           needs= ;; \
+	        t/fuzz/*)           needs=fuzzers ;; \
+	        t/nginx/*)          needs='module tools' ;; \
+	        *)                  needs=all ;; \
+	    esac; \
+	    [ -z "$$needs" ] || $(MAKE) --no-print-directory $$needs; \
+	    files="$$files $$file"; \
+	done; \
+	[ -n "$$files" ] || { echo 'no test is named $*' >&2; exit 1; }; \
+	@$(PROVE) -v $$files
+
 
 tools: $(TOOL)
 
-unit: $(UNIT)                           ## unit tests of src/
-	CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(UNIT)
-
-$(B)/unit/%: $(B)/obj/t/unit/%.o $(B)/libcr.a
+$(B)/unit/%: $(B)/obj/t/unit/%.o $(TEST_LIB:%.c=$(B)/obj/%.o) $(B)/libcr.a
 	@mkdir -p $(@D)
-	$(CC) $(LD_OPT) -o $@ $^ -lcmocka $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LD_OPT) -o $@ $^ -lcmocka $(LIBS)
 
 $(B)/bin/%: $(B)/obj/t/tools/%.o $(B)/libcr.a
 	@mkdir -p $(@D)
-	$(CC) $(LD_OPT) -o $@ $^ $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LD_OPT) -o $@ $^ $(LIBS)
 
-.SECONDARY:
-
--include $(patsubst $(B)/unit/%,$(B)/obj/t/unit/%.d,$(UNIT))
--include $(patsubst $(B)/bin/%,$(B)/obj/t/tools/%.d,$(TOOL))
+-include $(wildcard $(B)/obj/t/*/*.d)

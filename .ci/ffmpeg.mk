@@ -1,0 +1,22 @@
+# Copyright (C) The call recorder authors
+#
+# FFmpeg of our own: Debian's unmodified source with ffmpeg-filters/ laid
+# over it.
+
+FFMPEG_SUITE  := trixie
+FFMPEG        := build/ffmpeg/ffmpeg
+FFMPEG_COMPAT := $(SUITE) sid
+
+.PHONY: ffmpeg ffmpeg-compat
+
+ffmpeg: $(FFMPEG)                       ## ffmpeg with callmix and callrec
+
+$(FFMPEG): $(wildcard ffmpeg-filters/* ffmpeg-filters/*/*) .ci/debian-source
+	$(call say,BUILD)
+	$(Q)ffmpeg-filters/build.sh $(FFMPEG_SUITE) $(@D)
+	@touch $@
+
+ffmpeg-compat:                          ## the overlay in other FFmpegs
+	@for suite in $(FFMPEG_COMPAT); do \
+	    ffmpeg-filters/build.sh $$suite build/ffmpeg-$$suite || exit 1; \
+	done
