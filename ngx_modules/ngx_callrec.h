@@ -34,12 +34,14 @@ extern const cr_env_t  ngx_callrec_env;
  * NGX_CALLREC_MSG_MAX bytes, is delivered once or not at all (a receiver
  * that died, a full queue), and never blocks the sender.
  */
-#define NGX_CALLREC_MSG_MAX  4096
+#define NGX_CALLREC_MSG_MAX     4096
+#define NGX_CALLREC_PACKET_MAX  16384    /* of NGX_CALLREC_MSG_PACKET */
 
 typedef enum {
-    NGX_CALLREC_MSG_PACKET = 0,      /* ngx_rtc: a forwarded datagram */
+    NGX_CALLREC_MSG_PACKET = 0,      /* ngx_rtc: forwarded datagrams */
     NGX_CALLREC_MSG_SESSION,         /* ngx_rtc: close, ICE restart */
     NGX_CALLREC_MSG_RECORDING,       /* ngx_recording: start, stop, ... */
+    NGX_CALLREC_MSG_EXIT,            /* ours: nginx -s quit, for old workers */
     NGX_CALLREC_MSG_TYPES
 } ngx_callrec_msg_e;
 
@@ -49,8 +51,12 @@ typedef void (*ngx_callrec_msg_pt)(ngx_pid_t from, u_char *data, size_t len);
 void ngx_callrec_msg_handler(ngx_callrec_msg_e type,
     ngx_callrec_msg_pt handler);
 
-/* To one worker; to ourselves it is a direct call. NGX_OK, NGX_AGAIN (queue
- * full), NGX_DECLINED (no such worker), NGX_ERROR. */
+/*
+ * To one worker; to ourselves it is a direct call.  NGX_OK, NGX_AGAIN (queue
+ * full), NGX_DECLINED (no such worker), NGX_ERROR.  Packets are dropped when
+ * the receiver's queue is full; everything else is then kept here and tried
+ * again for two seconds.
+ */
 ngx_int_t ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type,
     const void *data, size_t len, ngx_log_t *log);
 
@@ -61,8 +67,38 @@ void ngx_callrec_msg_broadcast(ngx_callrec_msg_e type, const void *data,
 /* Whether a pid is a living worker of ours (from shared memory + kill 0). */
 ngx_uint_t ngx_callrec_worker_alive(ngx_pid_t pid);
 
+/* A living worker of the newest generation; -1: there is none. */
+ngx_pid_t ngx_callrec_worker_current(void);
+
+/* Whether a newer configuration has been loaded than this worker's. */
+ngx_uint_t ngx_callrec_superseded(void);
+
+
+/*
+ * How a worker ends.  RELOAD: a newer generation is there, what is going on
+ * may go on here until it is over.  QUIT: end it now, in order; the event
+ * loop and the thread pools still run, a worker leaves when no timer is left
+ * that is not cancelable.  NOW: the process leaves when the handler returns;
+ * tasks posted to a thread pool are still run, their completions are not.
+ * QUIT may follow RELOAD (nginx -s quit, worker_shutdown_timeout), NOW always
+ * comes.
+ */
+typedef enum {
+    NGX_CALLREC_EXIT_RELOAD = 0,
+    NGX_CALLREC_EXIT_QUIT,
+    NGX_CALLREC_EXIT_NOW
+} ngx_callrec_exit_e;
+
+typedef void (*ngx_callrec_exit_pt)(ngx_callrec_exit_e how);
+
+/* In a module's init_process; handlers are called in this order. */
+ngx_int_t ngx_callrec_exit_handler(ngx_callrec_exit_pt handler);
+
 
 extern ngx_module_t  ngx_callrec_module;
+
+/* Stands before ngx_thread_pool_module, so that EXIT_NOW finds the pools. */
+extern ngx_module_t  ngx_callrec_exit_module;
 
 
 #endif /* _NGX_CALLREC_H_INCLUDED_ */

@@ -1,0 +1,523 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * Messages between workers: unix datagrams to abstract addresses.
+ *
+ *     name     \0 "callrec." <nonce of the shared memory> "." <pid> "." <lane>
+ *     message  <version> <type> <zero> <zero> <data>
+ *
+ * A queue holds net.unix.max_dgram_qlen datagrams only (10 by default), so
+ * packets are sent in batches by their sender, and control messages that find
+ * the queue full wait here.
+ */
+
+
+#include "ngx_callrec_module.h"
+
+#include <sys/un.h>
+
+
+#define NGX_CALLREC_MSG_VERSION    1
+#define NGX_CALLREC_MSG_HEADER     4
+#define NGX_CALLREC_MSG_PER_EVENT  64
+#define NGX_CALLREC_MSG_SNDBUF     (4 * 1024 * 1024)
+#define NGX_CALLREC_RETRY_MSEC     5
+#define NGX_CALLREC_RETRY_US       2000000
+#define NGX_CALLREC_UNSENT_MAX     1024
+
+
+typedef struct {
+    ngx_queue_t         queue;
+    int64_t             expires_us;
+    ngx_pid_t           to;
+    ngx_callrec_msg_e   type;
+    size_t              len;
+    u_char              data[1];
+} ngx_callrec_unsent_t;
+
+
+static ngx_int_t ngx_callrec_lane_open(ngx_callrec_conf_t *ccf,
+    ngx_cycle_t *cycle, ngx_uint_t lane);
+static socklen_t ngx_callrec_lane_addr(ngx_callrec_conf_t *ccf,
+    ngx_pid_t pid, ngx_uint_t lane, struct sockaddr_un *sun);
+static void ngx_callrec_lane_read(ngx_event_t *rev);
+static ngx_int_t ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf,
+    ngx_connection_t *c);
+static ngx_uint_t ngx_callrec_lane_of(ngx_callrec_msg_e type);
+static ngx_int_t ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf,
+    ngx_pid_t to, ngx_callrec_msg_e type, const void *data, size_t len,
+    ngx_log_t *log);
+static ngx_int_t ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
+    ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log);
+static void ngx_callrec_msg_retry(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_callrec_msg_init(ngx_callrec_conf_t *ccf, ngx_cycle_t *cycle)
+{
+    ngx_uint_t  i;
+
+    ccf->buffer = ngx_palloc(cycle->pool, NGX_CALLREC_MSG_HEADER
+                                          + NGX_CALLREC_PACKET_MAX);
+    if (ccf->buffer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ccf->retry.handler = ngx_callrec_msg_retry;
+    ccf->retry.data = ccf;
+    ccf->retry.log = cycle->log;
+
+    for (i = 0; i < NGX_CALLREC_LANES; i++) {
+        if (ngx_callrec_lane_open(ccf, cycle, i) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_callrec_msg_done(ngx_callrec_conf_t *ccf)
+{
+    ngx_uint_t             i;
+    ngx_queue_t           *q;
+    ngx_callrec_unsent_t  *m;
+
+    if (ccf->retry.timer_set) {
+        ngx_del_timer(&ccf->retry);
+    }
+
+    while (!ngx_queue_empty(&ccf->unsent)) {
+        q = ngx_queue_head(&ccf->unsent);
+        m = ngx_queue_data(q, ngx_callrec_unsent_t, queue);
+        ngx_queue_remove(q);
+        ngx_free(m);
+    }
+
+    for (i = 0; i < NGX_CALLREC_LANES; i++) {
+        if (ccf->lanes[i] != NULL) {
+            ngx_close_connection(ccf->lanes[i]);
+            ccf->lanes[i] = NULL;
+        }
+    }
+}
+
+
+void
+ngx_callrec_msg_handler(ngx_callrec_msg_e type, ngx_callrec_msg_pt handler)
+{
+    ngx_callrec_conf()->handlers[type] = handler;
+}
+
+
+ngx_int_t
+ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type, const void *data,
+    size_t len, ngx_log_t *log)
+{
+    size_t               max;
+    ngx_int_t            rc;
+    ngx_callrec_conf_t  *ccf;
+
+    ccf = ngx_callrec_conf();
+
+    max = (type == NGX_CALLREC_MSG_PACKET) ? NGX_CALLREC_PACKET_MAX
+                                           : NGX_CALLREC_MSG_MAX;
+
+    if (len > max) {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "message %ui of %uz bytes is too long",
+                      (ngx_uint_t) type, len);
+        return NGX_ERROR;
+    }
+
+    if (to == ngx_pid) {
+        if (ccf->handlers[type] == NULL) {
+            return NGX_DECLINED;
+        }
+
+        ccf->handlers[type](ngx_pid, (u_char *) data, len);
+
+        return NGX_OK;
+    }
+
+    if (type == NGX_CALLREC_MSG_PACKET) {
+        return ngx_callrec_msg_sendmsg(ccf, to, type, data, len, log);
+    }
+
+    /* never overtake what waits */
+
+    rc = NGX_AGAIN;
+
+    if (ngx_queue_empty(&ccf->unsent)) {
+        rc = ngx_callrec_msg_sendmsg(ccf, to, type, data, len, log);
+    }
+
+    if (rc == NGX_AGAIN) {
+        return ngx_callrec_msg_keep(ccf, to, type, data, len, log);
+    }
+
+    return rc;
+}
+
+
+void
+ngx_callrec_msg_broadcast(ngx_callrec_msg_e type, const void *data,
+    size_t len, ngx_log_t *log)
+{
+    ngx_uint_t             i, n;
+    ngx_callrec_worker_t   workers[NGX_CALLREC_WORKERS_MAX];
+
+    n = ngx_callrec_workers(ngx_callrec_conf(), workers);
+
+    for (i = 0; i < n; i++) {
+        (void) ngx_callrec_msg_send(workers[i].pid, type, data, len, log);
+    }
+}
+
+
+static ngx_int_t
+ngx_callrec_lane_open(ngx_callrec_conf_t *ccf, ngx_cycle_t *cycle,
+    ngx_uint_t lane)
+{
+    int                  on, size;
+    socklen_t            socklen;
+    ngx_socket_t         s;
+    ngx_connection_t    *c;
+    struct sockaddr_un   sun;
+
+    s = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (s == (ngx_socket_t) -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_socket_errno,
+                      "socket(AF_UNIX) failed");
+        return NGX_ERROR;
+    }
+
+    on = 1;
+
+    if (setsockopt(s, SOL_SOCKET, SO_PASSCRED, &on, sizeof(int)) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_socket_errno,
+                      "setsockopt(SO_PASSCRED) failed");
+        goto failed;
+    }
+
+    size = NGX_CALLREC_MSG_SNDBUF;
+
+    if (setsockopt(s, SOL_SOCKET, SO_SNDBUF, &size, sizeof(int)) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_socket_errno,
+                      "setsockopt(SO_SNDBUF) failed, ignored");
+    }
+
+    socklen = ngx_callrec_lane_addr(ccf, ngx_pid, lane, &sun);
+
+    if (bind(s, (struct sockaddr *) &sun, socklen) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_socket_errno,
+                      "bind() of the message socket failed");
+        goto failed;
+    }
+
+    c = ngx_get_connection(s, cycle->log);
+    if (c == NULL) {
+        goto failed;
+    }
+
+    /*
+     * Being "idle" is the one way to hear of a graceful exit: the read
+     * handler is then called with c->close set.
+     */
+
+    c->idle = (lane == NGX_CALLREC_LANE_CONTROL);
+    c->data = ccf;
+    c->type = SOCK_DGRAM;
+    c->log_error = NGX_ERROR_ALERT;
+
+    c->read->handler = ngx_callrec_lane_read;
+    c->read->log = cycle->log;
+    c->write->log = cycle->log;
+
+    ccf->lanes[lane] = c;
+
+    return ngx_add_event(c->read, NGX_READ_EVENT, 0);
+
+failed:
+
+    (void) ngx_close_socket(s);
+
+    return NGX_ERROR;
+}
+
+
+static socklen_t
+ngx_callrec_lane_addr(ngx_callrec_conf_t *ccf, ngx_pid_t pid,
+    ngx_uint_t lane, struct sockaddr_un *sun)
+{
+    u_char  *p;
+
+    ngx_memzero(sun, sizeof(struct sockaddr_un));
+
+    sun->sun_family = AF_UNIX;
+
+    /* the first byte stays zero: not a file */
+
+    p = ngx_slprintf((u_char *) &sun->sun_path[1],
+                     (u_char *) sun->sun_path + sizeof(sun->sun_path),
+                     "callrec.%016xL.%P.%ui", ccf->sh->nonce, pid, lane);
+
+    return (socklen_t) (p - (u_char *) sun);
+}
+
+
+static void
+ngx_callrec_lane_read(ngx_event_t *rev)
+{
+    ngx_uint_t           i, forced;
+    ngx_connection_t    *c;
+    ngx_callrec_conf_t  *ccf;
+
+    c = rev->data;
+    ccf = c->data;
+
+    if (c->close) {
+        forced = c->error;
+
+        c->close = 0;
+        c->error = 0;
+
+        if (c == ccf->lanes[NGX_CALLREC_LANE_CONTROL]) {
+            ngx_callrec_exiting(ccf, forced);
+        }
+
+        return;
+    }
+
+    for (i = 0; i < NGX_CALLREC_MSG_PER_EVENT; i++) {
+        if (ngx_callrec_lane_recv(ccf, c) != NGX_OK) {
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf, ngx_connection_t *c)
+{
+    u_char             *p;
+    ssize_t             n;
+    ngx_err_t           err;
+    struct iovec        iov;
+    struct ucred        cred;
+    struct msghdr       msg;
+    struct cmsghdr     *cmsg;
+    ngx_callrec_msg_pt  handler;
+
+    union {
+        struct cmsghdr  align;
+        u_char          space[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+
+    ngx_memzero(&msg, sizeof(struct msghdr));
+
+    iov.iov_base = ccf->buffer;
+    iov.iov_len = NGX_CALLREC_MSG_HEADER + NGX_CALLREC_PACKET_MAX;
+
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = &control;
+    msg.msg_controllen = sizeof(control);
+
+    n = recvmsg(c->fd, &msg, 0);
+
+    if (n == -1) {
+        err = ngx_socket_errno;
+
+        if (err != NGX_EAGAIN && err != NGX_EINTR) {
+            ngx_log_error(NGX_LOG_ALERT, c->log, err,
+                          "recvmsg() of a message failed");
+        }
+
+        return NGX_DECLINED;
+    }
+
+    cred.uid = (uid_t) -1;
+    cred.pid = -1;
+
+    for (cmsg = CMSG_FIRSTHDR(&msg);
+         cmsg != NULL;
+         cmsg = CMSG_NXTHDR(&msg, cmsg))
+    {
+        if (cmsg->cmsg_level == SOL_SOCKET
+            && cmsg->cmsg_type == SCM_CREDENTIALS
+            && cmsg->cmsg_len == CMSG_LEN(sizeof(struct ucred)))
+        {
+            ngx_memcpy(&cred, CMSG_DATA(cmsg), sizeof(struct ucred));
+        }
+    }
+
+    p = ccf->buffer;
+
+    if (cred.uid != geteuid()
+        || (msg.msg_flags & (MSG_TRUNC|MSG_CTRUNC))
+        || n < NGX_CALLREC_MSG_HEADER
+        || p[0] != NGX_CALLREC_MSG_VERSION
+        || p[1] >= NGX_CALLREC_MSG_TYPES)
+    {
+        ngx_log_error(NGX_LOG_WARN, c->log, 0,
+                      "message of process %P (user %d) refused",
+                      (ngx_pid_t) cred.pid, (int) cred.uid);
+        return NGX_OK;
+    }
+
+    handler = ccf->handlers[p[1]];
+
+    if (handler != NULL) {
+        handler(cred.pid, p + NGX_CALLREC_MSG_HEADER,
+                (size_t) n - NGX_CALLREC_MSG_HEADER);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_callrec_lane_of(ngx_callrec_msg_e type)
+{
+    return (type == NGX_CALLREC_MSG_PACKET) ? NGX_CALLREC_LANE_PACKETS
+                                            : NGX_CALLREC_LANE_CONTROL;
+}
+
+
+static ngx_int_t
+ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf, ngx_pid_t to,
+    ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log)
+{
+    u_char              header[NGX_CALLREC_MSG_HEADER];
+    ngx_err_t           err;
+    ngx_uint_t          lane;
+    struct iovec        iov[2];
+    struct msghdr       msg;
+    struct sockaddr_un  sun;
+
+    lane = ngx_callrec_lane_of(type);
+
+    if (ccf->lanes[lane] == NULL) {
+        return NGX_ERROR;
+    }
+
+    header[0] = NGX_CALLREC_MSG_VERSION;
+    header[1] = (u_char) type;
+    header[2] = 0;
+    header[3] = 0;
+
+    iov[0].iov_base = header;
+    iov[0].iov_len = NGX_CALLREC_MSG_HEADER;
+    iov[1].iov_base = (void *) data;
+    iov[1].iov_len = len;
+
+    ngx_memzero(&msg, sizeof(struct msghdr));
+
+    msg.msg_name = &sun;
+    msg.msg_namelen = ngx_callrec_lane_addr(ccf, to, lane, &sun);
+    msg.msg_iov = iov;
+    msg.msg_iovlen = 2;
+
+    if (sendmsg(ccf->lanes[lane]->fd, &msg, MSG_NOSIGNAL) != -1) {
+        return NGX_OK;
+    }
+
+    err = ngx_socket_errno;
+
+    if (err == NGX_EAGAIN || err == NGX_EINTR || err == ENOBUFS) {
+        return NGX_AGAIN;
+    }
+
+    if (err == NGX_ECONNREFUSED) {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, log, err,
+                  "sending message %ui to process %P failed",
+                  (ngx_uint_t) type, to);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
+    ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log)
+{
+    ngx_callrec_unsent_t  *m;
+
+    if (ccf->nunsent == NGX_CALLREC_UNSENT_MAX) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "too many messages wait, one to process %P is lost",
+                      to);
+        return NGX_AGAIN;
+    }
+
+    m = ngx_alloc(sizeof(ngx_callrec_unsent_t) + len, log);
+    if (m == NULL) {
+        return NGX_ERROR;
+    }
+
+    m->expires_us = ngx_callrec_now_us() + NGX_CALLREC_RETRY_US;
+    m->to = to;
+    m->type = type;
+    m->len = len;
+
+    if (len != 0) {
+        ngx_memcpy(m->data, data, len);
+    }
+
+    ngx_queue_insert_tail(&ccf->unsent, &m->queue);
+    ccf->nunsent++;
+
+    if (!ccf->retry.timer_set) {
+        ngx_add_timer(&ccf->retry, NGX_CALLREC_RETRY_MSEC);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_callrec_msg_retry(ngx_event_t *ev)
+{
+    ngx_int_t              rc;
+    ngx_queue_t           *q, *next;
+    ngx_callrec_conf_t    *ccf;
+    ngx_callrec_unsent_t  *m;
+
+    ccf = ev->data;
+
+    for (q = ngx_queue_head(&ccf->unsent);
+         q != ngx_queue_sentinel(&ccf->unsent);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        m = ngx_queue_data(q, ngx_callrec_unsent_t, queue);
+
+        rc = ngx_callrec_msg_sendmsg(ccf, m->to, m->type, m->data, m->len,
+                                     ev->log);
+
+        if (rc == NGX_AGAIN) {
+            if (m->expires_us > ngx_callrec_now_us()) {
+                break;
+            }
+
+            ngx_log_error(NGX_LOG_ERR, ev->log, 0,
+                          "process %P takes no messages, one is lost",
+                          m->to);
+        }
+
+        ngx_queue_remove(q);
+        ccf->nunsent--;
+        ngx_free(m);
+    }
+
+    if (!ngx_queue_empty(&ccf->unsent)) {
+        ngx_add_timer(ev, NGX_CALLREC_RETRY_MSEC);
+    }
+}

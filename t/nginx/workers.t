@@ -1,0 +1,67 @@
+#!/usr/bin/perl
+
+# Copyright (C) The call recorder authors
+#
+# Workers come and go: each has its message sockets, and an idle worker that
+# is asked to leave leaves.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use CallRecorder::Nginx;
+use Test::More;
+
+
+# Names of abstract unix sockets that the message module has bound.
+
+sub sockets
+{
+    open my $f, '<', '/proc/net/unix' or die "/proc/net/unix: $!";
+    return map { /\@(callrec\.[0-9a-f]{16}\.(\d+)\.\d)/ ? $2 : () } <$f>;
+}
+
+sub ours
+{
+    my ($nginx) = @_;
+
+    my %workers = map { $_ => 1 } $nginx->workers;
+    return scalar grep { $workers{$_} } sockets();
+}
+
+
+my $nginx = CallRecorder::Nginx->new;
+
+is(scalar $nginx->workers, 2, 'two workers');
+is(ours($nginx), 4, 'each has its two message sockets');
+
+ok($nginx->reload, 'a reload replaces idle workers');
+is(ours($nginx), 4, 'the new ones have theirs');
+
+my ($victim) = $nginx->workers;
+kill KILL => $victim;
+
+ok($nginx->wait_for(sub {
+    my @now = $nginx->workers;
+    return @now == 2 && !grep { $_ == $victim } @now;
+}, 10), 'a killed worker is started again');
+
+ok($nginx->wait_for(sub { ours($nginx) == 4 }, 5), 'and binds its sockets');
+
+$nginx->{ignore} = qr/exited on signal 9/;
+my @last = $nginx->workers;
+
+$nginx->stop;
+
+my %last = map { $_ => 1 } @last;
+is(scalar(grep { $last{$_} } sockets()), 0, 'no socket is left');
+
+$nginx = CallRecorder::Nginx->new(workers => 1,
+    main => 'master_process off;');
+ok($nginx->request(GET => '/ready')->{status} == 204,
+    'it works without a master');
+$nginx->stop;
+
+done_testing();
