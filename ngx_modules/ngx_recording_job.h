@@ -22,11 +22,13 @@
 
 /*
  * The recording is in `processing`: every writer has left.  Called in one
- * worker, again for each further attempt.  NGX_OK: the job is or will be
- * under way; NGX_AGAIN: not now (concurrency limit), _check() tries again;
- * NGX_DECLINED: there is nothing to run, the engine completes it.
+ * worker, again for each further attempt; attempt is the last one there was,
+ * 0: none.  NGX_OK: the job is or will be under way; NGX_AGAIN: not now
+ * (concurrency limit), _check() tries again; NGX_DECLINED: there is nothing
+ * to run, the engine completes it.
  */
-ngx_int_t ngx_recording_job_start(const ngx_recording_ref_t *ref);
+ngx_int_t ngx_recording_job_start(const ngx_recording_ref_t *ref,
+    ngx_uint_t attempt);
 
 /*
  * About once a second, in one worker, for each recording in `processing` or
