@@ -7,6 +7,7 @@
 #include "recording/json.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <string.h>
 
 
@@ -25,6 +26,11 @@ typedef enum {
     CR_FIELD_CODEC,
     CR_FIELD_TRACKS
 } cr_field_e;
+
+
+/* RFC 7493 section 2.2: what every JSON reader takes exactly, and far from
+ * where sums of ours overflow. */
+#define CR_JOURNAL_INT_MAX  (INT64_C(1) << 53)
 
 
 typedef struct {
@@ -64,6 +70,7 @@ static void cr_journal_fields_format(cr_json_t *j, const cr_field_t *fields,
     const void *base);
 static void cr_journal_field_format(cr_json_t *j, const cr_field_t *field,
     const void *base);
+static bool cr_journal_int_parse(json_t *value, int64_t *to);
 static bool cr_journal_file_valid(const char *file);
 
 
@@ -295,13 +302,12 @@ cr_journal_parse(const char *line, size_t len, cr_journal_record_t *rec)
     at = json_string_value(json_object_get(object, "at"));
     value = json_object_get(object, "tMs");
 
-    if (ev == NULL || at == NULL || !json_is_integer(value)
+    if (ev == NULL || at == NULL || !cr_journal_int_parse(value, &rec->t_ms)
+        || rec->t_ms < 0
         || cr_journal_time_parse(at, strlen(at), &rec->at_ms) != CR_OK)
     {
         goto done;
     }
-
-    rec->t_ms = json_integer_value(value);
 
     for (event = cr_events; event->name != NULL; event++) {
         if (strcmp(event->name, ev) == 0) {
@@ -362,23 +368,15 @@ cr_journal_field_parse(json_t *value, const cr_field_t *field, void *base)
         /* fall through */
 
     case CR_FIELD_INT:
-        if (!json_is_integer(value)) {
-            return CR_INVALID;
-        }
-
-        *(int64_t *) to = json_integer_value(value);
-        return CR_OK;
+        return cr_journal_int_parse(value, to) ? CR_OK : CR_INVALID;
 
     case CR_FIELD_INT_NULL:
-        if (value != NULL && !json_is_null(value)
-            && !json_is_integer(value))
-        {
-            return CR_INVALID;
+        if (value == NULL || json_is_null(value)) {
+            *(int64_t *) to = -1;
+            return CR_OK;
         }
 
-        *(int64_t *) to = json_is_integer(value)
-                          ? json_integer_value(value) : -1;
-        return CR_OK;
+        return cr_journal_int_parse(value, to) ? CR_OK : CR_INVALID;
 
     case CR_FIELD_BOOL:
         if (!json_is_boolean(value)) {
@@ -501,6 +499,25 @@ cr_journal_tracks_parse(json_t *value, cr_journal_chunk_open_t *chunk)
     chunk->ntracks = (unsigned) n;
 
     return CR_OK;
+}
+
+
+static bool
+cr_journal_int_parse(json_t *value, int64_t *to)
+{
+    json_int_t  n;
+
+    n = json_integer_value(value);
+
+    if (!json_is_integer(value) || n < -CR_JOURNAL_INT_MAX
+        || n > CR_JOURNAL_INT_MAX)
+    {
+        return false;
+    }
+
+    *to = n;
+
+    return true;
 }
 
 

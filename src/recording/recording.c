@@ -10,6 +10,9 @@
 
 #define CR_BIT(status)  (1u << (status))
 
+/* An estimate beyond a year is none. */
+#define CR_ETA_MAX_MS   31536000000.0
+
 
 static void cr_recording_touch(cr_recording_t *rec, int64_t now_ms);
 static cr_participant_t *cr_recording_participant(cr_recording_t *rec,
@@ -371,6 +374,7 @@ void
 cr_recording_job_progress(cr_recording_t *rec, int64_t out_time_ms,
     uint64_t bytes_uploaded, int64_t now_ms)
 {
+    double   eta;
     int64_t  duration, spent;
 
     rec->job.heartbeat_ms = now_ms;
@@ -399,9 +403,10 @@ cr_recording_job_progress(cr_recording_t *rec, int64_t out_time_ms,
         spent = now_ms - rec->job.started_ms;
 
         if (out_time_ms > 0 && spent > 0) {
-            rec->eta_ms = (int64_t) ((double) spent
-                                     * (double) (duration - out_time_ms)
-                                     / (double) out_time_ms);
+            eta = (double) spent * (double) (duration - out_time_ms)
+                  / (double) out_time_ms;
+
+            rec->eta_ms = eta < CR_ETA_MAX_MS ? (int64_t) eta : -1;
         }
     }
 
