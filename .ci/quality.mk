@@ -38,9 +38,14 @@ sanitize:                               ## units and module tests, ASan + UBSan
 
 .PHONY: sanitize-nginx
 
-sanitize-nginx:
+sanitize-nginx: build/sanitize/nodlclose.so
 	@NGINX=$(ROOT)/.ci/nginx-sanitize \
 	SANITIZE_LOG=$(ROOT)/$(SANITIZE_LOG)/report $(PROVE) $(T_NGINX)
+
+build/sanitize/nodlclose.so: .ci/nodlclose.c
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)gcc -shared -fPIC -o $@ $<
 
 
 # Lines run by the units and by the module in its tests.
