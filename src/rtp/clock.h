@@ -17,10 +17,19 @@
 #include "base/media.h"
 
 
-/* What the tracks of one sender share: its NTP clock against ours. */
+/*
+ * What the tracks of one sender share: its NTP clock against ours.  Zeroed
+ * to begin with.  tracks may be set (and changed) to the number of tracks
+ * that send media: once so many have had a sender report, their first
+ * events need not wait for the others.
+ */
 typedef struct {
-    bool     known;
-    int64_t  offset_us;          /* ours - sender's, by the least delay */
+    bool      known;
+    uint8_t   tracks;
+    uint8_t   reporting;         /* tracks with a sender report */
+    uint32_t  epoch;             /* counts steps of the sender's clock */
+    int64_t   offset_us;         /* ours - sender's, by the least delay */
+    int64_t   updated_us;
 } cr_sender_clock_t;
 
 
@@ -31,10 +40,19 @@ typedef struct {
     int64_t   base_rtp;          /* unwrapped */
     int64_t   last_rtp;          /* unwrapped */
     int64_t   last_us;           /* media time of last_rtp */
-    bool      sr_known;
-    int64_t   sr_rtp;            /* unwrapped */
-    int64_t   sr_ntp_us;         /* sender's clock */
-    int64_t   min_transit_us;    /* least (arrival - media time) seen */
+    int64_t   started_us;        /* arrival of the first packet */
+    int64_t   arrival_us;        /* of the last packet */
+    /* least (arrival - media time), let rise by what clocks drift */
+    int64_t   min_transit_us;
+    bool      late;              /* timestamps lag: a pause or a stall? */
+    int64_t   late_since_us;
+    int64_t   late_first_us;     /* transit then */
+    int64_t   late_min_us;       /* least transit since */
+    bool      reporting;         /* had a sender report ever */
+    bool      sr_known;          /* had one for this base */
+    uint32_t  sr_epoch;
+    int64_t   sr_offset_us;      /* media time - sender's NTP time */
+    int64_t   offset_us;         /* the estimate while no SR is known */
     bool      reported;
     int64_t   reported_offset_us;
     int64_t   reported_us;       /* when */
@@ -59,6 +77,12 @@ void cr_track_clock_sr(cr_track_clock_t *c, cr_sender_clock_t *sender,
  * Whether the mapping changed enough to be written down (first estimate,
  * then by more than 2 ms and not more than once a second); fills *event but
  * for its track.
+ *
+ * Readers apply a track's first event to all that was before it, so it is
+ * kept back until it is a good one: until the sender's tracks have had their
+ * sender reports, or for 8 s.  When a track ends or its recording stops
+ * before that, ask once more with now_us = INT64_MAX, which waits for
+ * nothing.
  */
 bool cr_track_clock_event(cr_track_clock_t *c,
     const cr_sender_clock_t *sender, int64_t now_us, cr_clock_event_t *event);
