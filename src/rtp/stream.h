@@ -24,7 +24,7 @@ typedef struct {
     uint32_t  clock_rate;          /* Hz, for jitter */
     bool      nack;                /* the peer answers NACK */
     uint32_t  packets_max;         /* power of two: reorder window, e.g. 2048 */
-    size_t    bytes_max;           /* held payload bytes, e.g. 4 MiB */
+    size_t    bytes_max;           /* of held packets, e.g. 4 MiB */
     int64_t   give_up_us;          /* a hole's longest life, e.g. 2 s */
     int64_t   nack_delay_us;       /* before the first NACK, for reordering */
 } cr_rtp_stream_config_t;
@@ -33,7 +33,9 @@ typedef struct {
 /* An in-order packet, or the news that a run of packets is given up. */
 typedef struct {
     bool            gap;
-    uint32_t        gap_packets;   /* how many, when gap */
+    /* How many, when gap; 0: the numbering began anew (other packets may
+     * have been lost in between, nobody can tell). */
+    uint32_t        gap_packets;
     int64_t         seq;           /* unwrapped; of the first lost if gap */
     int64_t         arrival_us;    /* of this packet's first copy */
     bool            marker;
@@ -52,8 +54,11 @@ typedef struct {
     uint64_t  received;            /* first copies */
     uint64_t  bytes;               /* of their payloads */
     uint64_t  duplicates;
-    uint64_t  lost;                /* holes ever seen, recovered or not */
-    uint64_t  recovered;
+    uint64_t  late;                /* came after they had been given up */
+    /* holes ever seen = recovered + reordered + given up + still open */
+    uint64_t  lost;
+    uint64_t  recovered;           /* came after a NACK or by RTX */
+    uint64_t  reordered;           /* came by themselves */
     uint64_t  given_up;
     uint64_t  nacks_sent;          /* sequence numbers asked for */
 } cr_rtp_stream_stats_t;
@@ -69,8 +74,15 @@ void cr_rtp_stream_destroy(cr_rtp_stream_t *s);
 /*
  * Takes a packet, a retransmitted one included (rtx: it came on the RTX
  * stream, so it says nothing of the network's loss or jitter).  The bytes
- * are copied if they must wait.  CR_DECLINED: a duplicate, or too late;
- * CR_LIMIT: beyond the window, the stream starts anew from this packet.
+ * are copied if they must wait; a packet that is next in order is not, so
+ * call pop() until it says CR_AGAIN before the datagram goes away (a packet
+ * left unpopped is copied by the next push()).
+ *
+ * CR_DECLINED: a duplicate, too late, or the first packet far outside of the
+ * window, which is kept until a second confirms the jump.  CR_LIMIT: this is
+ * that second one; it is taken, and the stream goes on from the first of the
+ * two.  In between pop() yields a gap: of the packets lost if timestamps say
+ * that this is still the same numbering, else of 0.  CR_NOMEM: not taken.
  */
 cr_status_e cr_rtp_stream_push(cr_rtp_stream_t *s, const cr_rtp_t *rtp,
     bool rtx, int64_t now_us);
