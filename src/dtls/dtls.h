@@ -66,6 +66,14 @@ cr_dtls_t *cr_dtls_create(const cr_env_t *env, cr_dtls_cert_t *cert,
     cr_dtls_send_pt send, void *ctx);
 void cr_dtls_destroy(cr_dtls_t *dtls);
 
+/*
+ * Before cr_dtls_start(): other SRTP profiles than the three, in order of
+ * preference; other datagram sizes (UDP payload) than 1200, at least 228.
+ */
+cr_status_e cr_dtls_set_profiles(cr_dtls_t *dtls, const uint16_t *profiles,
+    unsigned n);
+cr_status_e cr_dtls_set_mtu(cr_dtls_t *dtls, unsigned mtu);
+
 /* First byte 20..63, RFC 7983. */
 bool cr_dtls_is_dtls(const uint8_t *data, size_t len);
 
