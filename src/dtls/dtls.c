@@ -199,6 +199,11 @@ cr_dtls_input(cr_dtls_t *dtls, const uint8_t *data, size_t len,
         return dtls->failed;
     }
 
+    /* an empty datagram would be the end of the connection for OpenSSL */
+    if (!cr_dtls_is_dtls(data, len)) {
+        return dtls->done ? CR_OK : CR_AGAIN;
+    }
+
     dtls->now_us = now_us;
     dtls->in = data;
     dtls->in_len = len;

@@ -373,9 +373,9 @@ any_one_datagram_may_be_lost(void **state)
 
 
 static bool
-lose_every_third(bool client, unsigned i)
+lose_a_third(bool client, unsigned i)
 {
-    return (i + client) % 3 == 0;
+    return ((i * 2 + client) * 2654435761u >> 16) % 3 == 0;
 }
 
 
@@ -390,7 +390,7 @@ heavy_loss_of_small_fragments_is_overcome(void **state)
     assert_int_equal(cr_dtls_set_mtu(pair.client.dtls, 256), CR_OK);
     assert_int_equal(cr_dtls_set_mtu(pair.server.dtls, 256), CR_OK);
     assert_int_equal(cr_dtls_set_mtu(pair.server.dtls, 20), CR_INVALID);
-    run(&pair, lose_every_third);
+    run(&pair, lose_a_third);
     assert_keys(&pair, CR_SRTP_AEAD_AES_128_GCM, 16, 12);
     assert_true(pair.client.largest <= 256);
     assert_true(pair.server.largest <= 256);
@@ -628,6 +628,7 @@ a_certificate_survives_export_and_import(void **state)
     a = cr_dtls_cert_create(1700000000);
     assert_non_null(a);
 
+    memset(pem, 0, sizeof(pem));
     n = cr_dtls_cert_export(a, pem, sizeof(pem));
     assert_true(n > 0 && n < sizeof(pem));
     assert_int_equal(cr_dtls_cert_export(a, other, n - 1), 0);
@@ -645,10 +646,10 @@ a_certificate_survives_export_and_import(void **state)
     assert_null(cr_dtls_cert_import("", 0));
 
     b = cr_dtls_cert_create(1700000000);
-    assert_int_equal(cr_dtls_cert_export(b, other, sizeof(other)) > 0, 1);
-    memcpy(strstr(other, "-----BEGIN CERT"), strstr(pem, "-----BEGIN CERT"),
-           120);
-    assert_null(cr_dtls_cert_import(other, sizeof(other)));
+    memset(other, 0, sizeof(other));
+    assert_true(cr_dtls_cert_export(b, other, sizeof(other)) > 0);
+    strcpy(strstr(other, "-----BEGIN CERT"), strstr(pem, "-----BEGIN CERT"));
+    assert_null(cr_dtls_cert_import(other, strlen(other)));
 
     cr_dtls_cert_destroy(a);
     cr_dtls_cert_destroy(b);
