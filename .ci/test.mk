@@ -8,8 +8,8 @@
 #     t/<what>/*.t          executables of their own
 #
 # Other *.c in t/unit is linked into each unit test.  The .t files find what
-# was built in the environment: MODULE, FFMPEG, TOOLS (a folder), TOKEN, and
-# under sanitizers NGINX.
+# was built in the environment: MODULE, FFMPEG, TOOLS (a folder), TOKEN; under
+# sanitizers NGINX, too.
 
 .PHONY: unit tools check lint
 
@@ -27,10 +27,15 @@ T_FUZZ   := $(wildcard t/fuzz/*.t)
 JOBS         ?= 2
 FUZZ_SECONDS ?= 5
 
+# what a worker writes at its end must get into build/, whoever owns that
+BUILT_sanitize := NGINX=$(ROOT)/.ci/nginx-sanitize NGINX_USER=root
+BUILT_coverage := NGINX_USER=root
+
 BUILT := MODULE=$(ROOT)/$(MODULE) FFMPEG=$(ROOT)/$(FFMPEG) \
-         TOOLS=$(ROOT)/$(B)/bin TOKEN=$(TOKEN)
+         TOOLS=$(ROOT)/$(B)/bin TOKEN=$(TOKEN) BUILD=$(BUILD) \
+         $(BUILT_$(BUILD))
 PROVE := $(BUILT) FUZZ_SECONDS=$(FUZZ_SECONDS) CMOCKA_MESSAGE_OUTPUT=TAP \
-         PERL5LIB=$(ROOT)/t/lib prove --exec ''
+         PERL5LIB=$(ROOT)/t/lib prove
 
 unit: $(UNIT)                           ## unit tests of src/
 	@$(PROVE) -j $(JOBS) $(UNIT)
@@ -62,7 +67,7 @@ test-%:                                 ## the tests of this NAME, verbosely
 	    files="$$files $$file"; \
 	done; \
 	[ -n "$$files" ] || { echo 'no test is named $*' >&2; exit 1; }; \
-	@$(PROVE) -v $$files
+	$(PROVE) -v $$files
 
 
 tools: $(TOOL)

@@ -25,8 +25,9 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
-our $NGINX = $ENV{CALLREC_NGINX} // '/usr/sbin/nginx';
+our $NGINX = $ENV{NGINX} // '/usr/sbin/nginx';
 our $BUILD = $ENV{BUILD} // 'release';
+our $USER = $ENV{NGINX_USER} // 'www-data';
 our $SECRET = 'a secret of the tests, 32 bytes!';
 
 my $here = $$;
@@ -41,7 +42,7 @@ sub new
         http    => free_port('tcp'),
         udp     => free_port('udp'),
         workers => $opt{workers} // 2,
-        module  => $ENV{CALLREC_MODULE}
+        module  => $ENV{MODULE}
                    // "$ROOT/build/$BUILD/ngx_callrec_module.so",
         ignore  => $opt{ignore},
         env     => $opt{env} // {},
@@ -75,7 +76,7 @@ load_module $self->{module};
 worker_processes $workers;
 pid {{dir}}/nginx.pid;
 error_log {{dir}}/error.log @{[ $opt{log} // 'info' ]};
-@{[ $> == 0 ? 'user ' . ($opt{user} // 'www-data') . ';' : '' ]}
+@{[ $> == 0 ? 'user ' . ($opt{user} // $USER) . ';' : '' ]}
 worker_shutdown_timeout @{[ $opt{shutdown} // '20s' ]};
 $main
 events { worker_connections 512; }
