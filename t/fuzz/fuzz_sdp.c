@@ -1,0 +1,74 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * Any text as an offer; what is negotiated must be answered, and the answer
+ * must read as SDP again with as many m-lines.
+ */
+
+
+#include "sdp/sdp.h"
+
+#include <stdlib.h>
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t             i, len, mlines;
+    unsigned           order;
+    const char        *why;
+    cr_sdp_session_t   session;
+
+    static char  answer[2 * CR_SDP_SIZE_MAX];
+
+    static const cr_sdp_config_t  configs[] = {
+        { { CR_CODEC_OPUS, CR_CODEC_VP8, CR_CODEC_H264 } },
+        { { CR_CODEC_H264, CR_CODEC_OPUS } }
+    };
+
+    static const cr_sdp_local_t  local = {
+        .ufrag = "ours",
+        .pwd = "ourpasswordourpassword",
+        .fingerprint = "sha-256 AB:CD",
+        .candidates = { { 4, 3478, { 192, 0, 2, 1 } }, { 6, 3478, { 1 } } },
+        .ncandidates = 2,
+        .max_bitrate = 1000000
+    };
+
+    for (order = 0; order < 2; order++) {
+
+        if (cr_sdp_negotiate((const char *) data, size, &configs[order],
+                             &session, &why) != CR_OK)
+        {
+            continue;
+        }
+
+        len = cr_sdp_write_answer(answer, sizeof(answer),
+                                  (const char *) data, size, &session,
+                                  &local);
+        mlines = 0;
+
+        for (i = 0; i + 4 < len; i++) {
+            mlines += (answer[i] == '\n' && answer[i + 1] == 'm'
+                       && answer[i + 2] == '=');
+        }
+
+        if (session.nmedia == 0 || mlines != session.nmlines) {
+            abort();
+        }
+
+        /* we only receive, so another of us would not take it */
+
+        if (cr_sdp_negotiate(answer, len, &configs[order], &session, &why)
+            != CR_UNSUPPORTED)
+        {
+            abort();
+        }
+    }
+
+    return 0;
+}
