@@ -9,7 +9,7 @@
 #
 # Other *.c in t/unit is linked into each unit test.  The .t files find what
 # was built in the environment: MODULE, FFMPEG, TOOLS (a folder), TOKEN; under
-# sanitizers NGINX, too.
+# sanitizers CALLREC_NGINX, too.
 
 .PHONY: unit tools check lint
 
@@ -28,8 +28,8 @@ JOBS         ?= 2
 FUZZ_SECONDS ?= 5
 
 # what a worker writes at its end must get into build/, whoever owns that
-BUILT_sanitize := NGINX=$(ROOT)/.ci/nginx-sanitize NGINX_USER=root
-BUILT_coverage := NGINX_USER=root
+BUILT_sanitize := CALLREC_NGINX=$(ROOT)/.ci/nginx-sanitize CALLREC_USER=root
+BUILT_coverage := CALLREC_USER=root
 
 BUILT := MODULE=$(ROOT)/$(MODULE) FFMPEG=$(ROOT)/$(FFMPEG) \
          TOOLS=$(ROOT)/$(B)/bin TOKEN=$(TOKEN) BUILD=$(BUILD) \

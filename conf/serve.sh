@@ -3,7 +3,7 @@
 #
 #     conf/serve.sh PREFIX [PORT]
 #
-# MODULE and FFMPEG name the built files; NGINX another nginx binary.  The
+# MODULE and FFMPEG name the built files; CALLREC_NGINX another nginx.  The
 # prefix gets conf/, html, logs/, modules/, bin/ and recordings/; a key for
 # tokens is made on the first start and kept.
 
@@ -33,4 +33,4 @@ globals='daemon off;'
 [ "$(id -u)" = 0 ] && globals="$globals user root;"
 
 echo "http://localhost:$port/ (recordings in $prefix/recordings)"
-exec "${NGINX:-nginx}" -p "$prefix/" -c conf/nginx.conf -g "$globals"
+exec "${CALLREC_NGINX:-nginx}" -p "$prefix/" -c conf/nginx.conf -g "$globals"

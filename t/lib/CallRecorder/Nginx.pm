@@ -25,9 +25,9 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
-our $NGINX = $ENV{NGINX} // '/usr/sbin/nginx';
+our $NGINX = $ENV{CALLREC_NGINX} // '/usr/sbin/nginx';
 our $BUILD = $ENV{BUILD} // 'release';
-our $USER = $ENV{NGINX_USER} // 'www-data';
+our $USER = $ENV{CALLREC_USER} // 'www-data';
 our $SECRET = 'a secret of the tests, 32 bytes!';
 
 my $here = $$;
