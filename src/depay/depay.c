@@ -1,0 +1,214 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ */
+
+#include "depay/depay_internal.h"
+
+
+#define CR_DEPAY_BUFFER_MIN   8192
+#define CR_DEPAY_BUFFER_KEEP  (1024 * 1024)
+
+
+cr_depay_t *
+cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
+    cr_depay_frame_pt frame, void *ctx)
+{
+    cr_depay_t  *d;
+
+    d = cr_alloc(env, sizeof(cr_depay_t));
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->env = *env;
+    d->frame = frame;
+    d->ctx = ctx;
+    d->codec_id = params->codec;
+    d->kind = CR_KIND_VIDEO;
+
+    switch (params->codec) {
+
+    case CR_CODEC_OPUS:
+        d->kind = CR_KIND_AUDIO;
+        cr_depay_opus_init(d, params);
+        break;
+
+    case CR_CODEC_H264:
+        d->codec = &cr_depay_h264;
+        cr_depay_h264_init(d, params);
+        break;
+
+    default: /* CR_CODEC_VP8 */
+        d->codec = &cr_depay_vp8;
+        break;
+    }
+
+    return d;
+}
+
+
+void
+cr_depay_destroy(cr_depay_t *d)
+{
+    cr_env_t  env;
+
+    if (d == NULL) {
+        return;
+    }
+
+    env = d->env;
+    cr_free(&env, d->buf);
+    cr_free(&env, d);
+}
+
+
+cr_status_e
+cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet)
+{
+    cr_status_e  rc;
+
+    if (d->codec_id == CR_CODEC_OPUS) {
+        return cr_depay_opus_push(d, packet);
+    }
+
+    if (packet->gap) {
+        if (d->active) {
+            d->broken = true;
+            d->codec->gap(d);
+        }
+
+        return CR_OK;
+    }
+
+    if (d->active && packet->timestamp != d->timestamp) {
+        /* the marker is lost, or never was set */
+        cr_depay_emit(d);
+    }
+
+    rc = CR_OK;
+
+    /* no payload: padding only, sent to probe for bandwidth */
+
+    if (packet->payload.len != 0) {
+        rc = d->codec->packet(d, packet);
+
+        if (rc != CR_OK) {
+            d->broken = true;
+        }
+    }
+
+    if (d->active && packet->marker) {
+        cr_depay_emit(d);
+    }
+
+    return rc;
+}
+
+
+void
+cr_depay_flush(cr_depay_t *d)
+{
+    if (d->active) {
+        d->broken = true;
+        cr_depay_emit(d);
+    }
+}
+
+
+void
+cr_depay_begin(cr_depay_t *d, const cr_depay_packet_t *packet)
+{
+    d->active = true;
+    d->broken = false;
+    d->skip = false;
+    d->keyframe = false;
+    d->fu = false;
+    d->first_slice = false;
+    d->timestamp = packet->timestamp;
+    d->arrival_us = packet->arrival_us;
+    d->len = 0;
+}
+
+
+cr_status_e
+cr_depay_reserve(cr_depay_t *d, size_t n)
+{
+    size_t    size;
+    uint8_t  *p;
+
+    if (n > CR_FRAME_SIZE_MAX - d->len) {
+        return CR_LIMIT;
+    }
+
+    if (d->len + n <= d->size) {
+        return CR_OK;
+    }
+
+    size = d->size ? d->size * 2 : CR_DEPAY_BUFFER_MIN;
+
+    while (size < d->len + n) {
+        size *= 2;
+    }
+
+    p = cr_alloc(&d->env, size);
+    if (p == NULL) {
+        return CR_NOMEM;
+    }
+
+    if (d->len != 0) {
+        memcpy(p, d->buf, d->len);
+    }
+
+    cr_free(&d->env, d->buf);
+    d->buf = p;
+    d->size = size;
+
+    return CR_OK;
+}
+
+
+cr_status_e
+cr_depay_append(cr_depay_t *d, const uint8_t *data, size_t len)
+{
+    cr_status_e  rc;
+
+    rc = cr_depay_reserve(d, len);
+
+    if (rc == CR_OK) {
+        memcpy(d->buf + d->len, data, len);
+        d->len += len;
+    }
+
+    return rc;
+}
+
+
+void
+cr_depay_emit(cr_depay_t *d)
+{
+    cr_frame_t  frame;
+
+    memset(&frame, 0, sizeof(cr_frame_t));
+
+    frame.kind = d->kind;
+    frame.codec = d->codec_id;
+    frame.rtp_timestamp = d->timestamp;
+
+    d->active = false;
+
+    if (d->codec->finish(d, &frame)) {
+        frame.incomplete = d->broken;
+        frame.data = d->buf;
+        frame.size = d->len;
+
+        d->frame(d->ctx, &frame, d->arrival_us);
+    }
+
+    if (d->size > CR_DEPAY_BUFFER_KEEP) {
+        /* one huge frame is no reason to hold its memory for good */
+        cr_free(&d->env, d->buf);
+        d->buf = NULL;
+        d->size = 0;
+    }
+}
