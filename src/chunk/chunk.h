@@ -51,7 +51,7 @@ cr_chunk_writer_t *cr_chunk_writer_create(const cr_env_t *env,
 
 /*
  * Adds a frame to the current cluster; time_ms is on the recording's clock.
- * A cluster is closed when it spans CR_CHUNK_CLUSTER_US.
+ * A cluster is closed when a track in it spans CR_CHUNK_CLUSTER_US.
  */
 cr_status_e cr_chunk_writer_frame(cr_chunk_writer_t *w, uint8_t number,
     const cr_frame_t *frame, int64_t time_ms);
@@ -65,18 +65,30 @@ uint64_t cr_chunk_writer_size(const cr_chunk_writer_t *w);
 void cr_chunk_writer_destroy(cr_chunk_writer_t *w);
 
 
+#define CR_CHUNK_HOLD_US      1000000   /* sound waits for a keyframe */
+#define CR_CHUNK_LEAD_US      300000    /* keyframes are asked for ahead */
+#define CR_CHUNK_ASK_US       1000000   /* and asked for again */
+
+
 /*
  * When to begin a new chunk.  The policy only decides; its owner opens and
- * closes files and sends PLI.
+ * closes files and sends PLI.  It looks at one video track: of a publisher
+ * with several the owner shows it the first.
  */
 typedef struct {
     int64_t   duration_us;          /* recording_chunk */
     bool      has_video;
     bool      open;
+    bool      with_video;           /* the open chunk began on a keyframe */
+    bool      held;                 /* sound waits since held_us */
+    bool      changed;              /* a keyframe is wanted at once */
+    int64_t   held_us;
     int64_t   opened_us;            /* media time of the first frame */
+    int64_t   video_us;             /* of the latest video frame */
     int64_t   asked_us;             /* last keyframe request, 0: none */
     uint16_t  width;
     uint16_t  height;
+    uint8_t   codec;
     uint32_t  config_hash;
 } cr_chunk_policy_t;
 
@@ -89,11 +101,17 @@ typedef enum {
 void cr_chunk_policy_init(cr_chunk_policy_t *p, int64_t duration_us,
     bool has_video);
 
-/* Where a frame goes. */
+/*
+ * Where a frame goes.  A sound frame that opens a chunk of a publisher with
+ * video opens one of sound alone, in front of it what was held back.
+ */
 cr_chunk_action_e cr_chunk_policy_frame(cr_chunk_policy_t *p,
     const cr_frame_t *frame);
 
-/* Whether a keyframe should be asked for now, for the next boundary. */
+/*
+ * Whether a keyframe should be asked for now, for the next boundary; a true
+ * answer counts as asking.
+ */
 bool cr_chunk_policy_wants_keyframe(cr_chunk_policy_t *p, int64_t media_us);
 
 
