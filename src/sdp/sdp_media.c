@@ -14,6 +14,9 @@
 #define H264_DEFAULT_PROFILE  0x42
 #define H264_DEFAULT_LEVEL    0x0a
 
+#define URI_TWCC  "http://www.ietf.org/id/"                                \
+                  "draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
 
 static cr_status_e sdp_parse_mline(const cr_str_t *line,
     cr_sdp_mline_t *mline, const char **why);
@@ -34,8 +37,7 @@ const char *const  cr_sdp_ext_uri[CR_EXT_COUNT] = {
     "urn:ietf:params:rtp-hdrext:sdes:mid",               /* RFC 9143 */
     "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",     /* RFC 8852 */
     "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
-    "http://www.ietf.org/id/"
-        "draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    URI_TWCC,
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level",       /* RFC 6464 */
     "urn:3gpp:video-orientation",
