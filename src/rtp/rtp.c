@@ -123,11 +123,12 @@ ext_one_byte(const cr_slice_t *ext, uint8_t id, cr_slice_t *value)
     while (p < end) {
         head = *p++;
 
-        if (head >> 4 == EXT_ID_PADDING) {
+        if (head == EXT_ID_PADDING) {
             continue;
         }
 
-        if (head >> 4 == EXT_ID_STOP) {
+        /* section 4.2: padding with a length ends it, too */
+        if (head >> 4 == EXT_ID_STOP || head >> 4 == EXT_ID_PADDING) {
             return false;
         }
 
