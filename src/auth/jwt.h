@@ -48,8 +48,12 @@ typedef struct {
 /*
  * Checks signature, algorithm (pinned: alg is what the configuration says,
  * never what the token says), exp (required) and nbf with 30 s of leeway.
- * key is the secret (HS256) or the public key in PEM (RS256).  CR_AUTH with
- * *why a static sentence; CR_INVALID when it is no token.
+ * key is the secret (HS256) or the public key in PEM (RS256).  On any status
+ * but CR_OK *why is a static sentence and the claims are empty:
+ *   CR_INVALID  it is no token
+ *   CR_AUTH     wrong algorithm or signature, not valid yet, or a claim is
+ *               missing or of the wrong kind
+ *   CR_EXPIRED  genuine, but over
  */
 cr_status_e cr_jwt_verify(const char *token, size_t len, cr_jwt_alg_e alg,
     const uint8_t *key, size_t key_len, int64_t now, cr_jwt_claims_t *claims,

@@ -18,7 +18,8 @@ typedef enum {
     CR_LIMIT = -5,        /* a bound would be passed */
     CR_NOMEM = -6,
     CR_AUTH = -7,         /* integrity, fingerprint or signature is wrong */
-    CR_INTERNAL = -8      /* a library failed in a way it should not */
+    CR_INTERNAL = -8,     /* a library failed in a way it should not */
+    CR_EXPIRED = -9       /* it was good once */
 } cr_status_e;
 
 
