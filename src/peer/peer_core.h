@@ -1,0 +1,178 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * What the files of the peer share.
+ *
+ *   peer.c        life, the ladder from datagrams to protocols, deadlines
+ *   peer_ice.c    STUN requests: credentials, paths, nomination
+ *   peer_media.c  RTP: whose packet it is, order, frames, media time
+ *   peer_rtcp.c   RTCP: what senders report, what we ask for
+ */
+
+#ifndef CR_PEER_CORE_H
+#define CR_PEER_CORE_H
+
+
+#include "depay/depay.h"
+#include "peer/peer.h"
+#include "rtp/clock.h"
+#include "rtp/rtcp.h"
+#include "rtp/rtp.h"
+#include "rtp/stream.h"
+#include "rtp/twcc.h"
+#include "srtp/srtp.h"
+
+
+#define CR_PEER_PATH_MAX   8
+#define CR_PEER_SSRC_MAX   (4 * CR_MEDIA_MAX)
+
+/* until a retransmission was measured */
+#define CR_PEER_RTT_US     100000
+
+
+typedef struct {
+    char  local_ufrag[CR_ICE_UFRAG_MAX + 1];
+    char  local_pwd[CR_ICE_PWD_MAX + 1];
+    char  remote_ufrag[CR_ICE_UFRAG_MAX + 1];
+    char  remote_pwd[CR_ICE_PWD_MAX + 1];
+} cr_peer_credentials_t;
+
+
+/* Whose packets those of an SSRC are. */
+typedef struct {
+    uint32_t  ssrc;
+    uint8_t   track;
+    bool      rtx;
+} cr_peer_ssrc_t;
+
+
+typedef struct {
+    cr_peer_t                *peer;
+    const cr_media_params_t  *params;
+    uint8_t                   index;
+    cr_depay_t               *depay;
+
+    cr_rtp_stream_t          *stream;        /* NULL: no packet yet */
+    uint32_t                  ssrc;          /* of stream */
+    int64_t                   packet_us;     /* the last one's arrival */
+    bool                      bye;           /* ssrc said BYE */
+    cr_rtp_stream_stats_t     former;        /* of SSRCs before this one */
+
+    cr_track_clock_t          clock;
+    int64_t                   end_us;        /* media time, of the last frame */
+    uint32_t                  gap_packets;   /* given up since then */
+    uint16_t                  rotation;
+    uint64_t                  frames;
+
+    bool                      keyframe_due;       /* to be asked for */
+    bool                      keyframe_awaited;   /* was asked for */
+    bool                      keyframe_seen;
+    bool                      keyframe_asked;     /* ever, at: */
+    int64_t                   keyframe_asked_us;
+    uint8_t                   fir_seq;
+
+    bool                      probing;       /* a NACK's round trip */
+    uint16_t                  probe_seq;
+    int64_t                   probe_us;
+} cr_peer_track_t;
+
+
+struct cr_peer_s {
+    cr_env_t                env;
+    cr_peer_config_t        config;
+    cr_peer_handlers_t      handlers;
+    cr_sdp_session_t        session;
+
+    cr_peer_state_e         state;
+    cr_peer_reason_e        reason;
+    /* Calls into the peer that are under way; it ends when the last one
+     * returns, for this reason. */
+    unsigned                depth;
+    cr_peer_reason_e        ending;
+
+    int64_t                 now_us;
+    int64_t                 created_us;
+    int64_t                 consent_us;      /* last proof that it is there */
+
+    /* ICE */
+    cr_peer_credentials_t   credentials;
+    cr_peer_credentials_t   restart;         /* take over when first used */
+    bool                    restarting;
+    bool                    nominated;
+    cr_addr_t               remote;          /* where we send */
+    cr_addr_t               paths[CR_PEER_PATH_MAX];    /* latest first */
+    unsigned                npaths;
+
+    cr_dtls_t              *dtls;
+    cr_srtp_t              *srtp;
+
+    /* media */
+    unsigned                ntracks;
+    cr_peer_track_t         tracks[CR_MEDIA_MAX];
+    unsigned                nssrcs;
+    cr_peer_ssrc_t          ssrcs[CR_PEER_SSRC_MAX];
+    cr_sender_clock_t       sender;
+
+    /* RTCP */
+    uint32_t                ssrc;            /* ours */
+    char                    cname[9];
+    int64_t                 report_us;       /* when the next is due */
+    int64_t                 report_interval_us;
+    cr_twcc_t               twcc;
+    uint8_t                 twcc_ext;        /* 0: not negotiated */
+    bool                    remb;
+    int64_t                 twcc_us;         /* when the next is due */
+    int64_t                 rtt_us;
+    bool                    rtt_known;
+
+    uint64_t                plis;
+    uint64_t                rejected;
+};
+
+
+/* Ends the peer when the outermost call into it returns. */
+void cr_peer_end(cr_peer_t *peer, cr_peer_reason_e reason);
+void cr_peer_set_state(cr_peer_t *peer, cr_peer_state_e state);
+
+
+/* peer_ice.c */
+cr_status_e cr_peer_ice_input(cr_peer_t *peer, const cr_addr_t *from,
+    const uint8_t *data, size_t len);
+/* Whether a valid STUN request came from there. */
+bool cr_peer_ice_path(const cr_peer_t *peer, const cr_addr_t *from);
+
+
+/* peer_media.c */
+cr_status_e cr_peer_media_create(cr_peer_t *peer);
+void cr_peer_media_destroy(cr_peer_t *peer);
+cr_status_e cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len);
+/* Takes out what is in order, or has been given up by now. */
+void cr_peer_media_pop(cr_peer_track_t *track);
+void cr_peer_media_flush(cr_peer_t *peer);
+/* Tells what the clocks learnt; at_end: whatever they know so far. */
+void cr_peer_media_clock(cr_peer_t *peer, bool at_end);
+
+
+/* peer_rtcp.c */
+void cr_peer_rtcp_start(cr_peer_t *peer);
+cr_status_e cr_peer_rtcp_input(cr_peer_t *peer, uint8_t *data, size_t len);
+void cr_peer_rtcp_timeout(cr_peer_t *peer);
+int64_t cr_peer_rtcp_deadline(const cr_peer_t *peer);
+/* A keyframe is wanted: now if the floor allows, else when it is over. */
+void cr_peer_rtcp_keyframe(cr_peer_track_t *track);
+/* A packet came that may answer a NACK. */
+void cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq);
+void cr_peer_rtcp_bye(cr_peer_t *peer);
+/* Whether all that was heard has said BYE. */
+bool cr_peer_rtcp_all_bye(const cr_peer_t *peer);
+
+
+static inline int64_t
+cr_peer_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+
+#endif /* CR_PEER_CORE_H */

@@ -1,0 +1,605 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * RTP of the peer: whose packet it is, into order, to frames on the track's
+ * media clock.
+ */
+
+#include "peer/peer_core.h"
+
+
+/* held packets of the reorder windows, powers of two */
+#define CR_PEER_VIDEO_WINDOW    2048
+#define CR_PEER_AUDIO_WINDOW    512
+/* the most of buffer_max that one track of sound gets */
+#define CR_PEER_AUDIO_BUFFER    (256 * 1024)
+
+/* for packets that overtook each other */
+#define CR_PEER_NACK_DELAY_US   10000
+/* what nobody sends again need not be waited for longer */
+#define CR_PEER_REORDER_US      250000
+/* A track's new SSRC counts when the old one has been silent so long. */
+#define CR_PEER_TAKEOVER_US     300000
+/* a keyframe that was asked for and does not come */
+#define CR_PEER_ASK_AGAIN_US    1000000
+
+
+static void cr_peer_media_signalled(cr_peer_t *peer, uint32_t ssrc,
+    unsigned track, bool rtx);
+static const cr_peer_ssrc_t *cr_peer_media_find(cr_peer_t *peer,
+    const cr_rtp_t *rtp);
+static cr_peer_track_t *cr_peer_media_by_mid(cr_peer_t *peer,
+    const cr_rtp_t *rtp, bool *has_mid);
+static cr_peer_track_t *cr_peer_media_by_pt(cr_peer_t *peer, uint8_t pt);
+static cr_status_e cr_peer_media_stream(cr_peer_track_t *track,
+    uint32_t ssrc);
+static void cr_peer_media_config(const cr_peer_track_t *track,
+    cr_rtp_stream_config_t *config);
+static void cr_peer_media_drop_stream(cr_peer_track_t *track);
+static void cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets);
+static bool cr_peer_media_rotation(cr_peer_track_t *track,
+    const cr_rtp_item_t *item, uint16_t *rotation);
+static void cr_peer_media_frame(void *ctx, cr_frame_t *frame,
+    int64_t arrival_us);
+static void cr_peer_media_gap_event(cr_peer_track_t *track, int64_t to_us);
+static void cr_peer_media_add(cr_rtp_stream_stats_t *sum,
+    const cr_rtp_stream_stats_t *s);
+
+
+cr_status_e
+cr_peer_media_create(cr_peer_t *peer)
+{
+    unsigned                  i;
+    cr_peer_track_t          *track;
+    const cr_media_params_t  *params;
+
+    peer->ntracks = peer->session.nmedia;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        params = &peer->session.media[i];
+
+        track = &peer->tracks[i];
+        track->peer = peer;
+        track->params = params;
+        track->index = (uint8_t) i;
+
+        cr_track_clock_init(&track->clock, params->clock_rate);
+
+        track->depay = cr_depay_create(&peer->env, params,
+                                       cr_peer_media_frame, track);
+        if (track->depay == NULL) {
+            return CR_NOMEM;
+        }
+
+        cr_peer_media_signalled(peer, params->ssrc, i, false);
+        cr_peer_media_signalled(peer, params->rtx_ssrc, i, true);
+    }
+
+    return CR_OK;
+}
+
+
+static void
+cr_peer_media_signalled(cr_peer_t *peer, uint32_t ssrc, unsigned track,
+    bool rtx)
+{
+    cr_peer_ssrc_t  *entry;
+
+    if (ssrc == 0) {
+        return;
+    }
+
+    entry = &peer->ssrcs[peer->nssrcs++];
+    entry->ssrc = ssrc;
+    entry->track = (uint8_t) track;
+    entry->rtx = rtx;
+}
+
+
+void
+cr_peer_media_destroy(cr_peer_t *peer)
+{
+    unsigned  i;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        cr_rtp_stream_destroy(peer->tracks[i].stream);
+        cr_depay_destroy(peer->tracks[i].depay);
+    }
+}
+
+
+cr_status_e
+cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
+{
+    cr_rtp_t               rtp;
+    cr_slice_t             value;
+    cr_status_e            rc;
+    cr_peer_track_t       *track;
+    const cr_peer_ssrc_t  *entry;
+
+    rc = cr_srtp_open_rtp(peer->srtp, data, &len);
+
+    if (rc != CR_OK) {
+        return rc;
+    }
+
+    peer->consent_us = peer->now_us;
+
+    rc = cr_rtp_parse(data, len, &rtp);
+
+    if (rc != CR_OK) {
+        return rc;
+    }
+
+    /* all that the network carried is reported, whatever it is */
+    if (cr_rtp_ext(&rtp, peer->twcc_ext, &value) && value.len == 2) {
+        cr_twcc_packet(&peer->twcc, cr_get_u16(value.data), peer->now_us);
+    }
+
+    entry = cr_peer_media_find(peer, &rtp);
+
+    if (entry == NULL) {
+        return CR_OK;
+    }
+
+    track = &peer->tracks[entry->track];
+
+    if (entry->rtx) {
+        if (rtp.pt != track->params->rtx_pt || track->stream == NULL
+            || cr_rtp_unwrap_rtx(&rtp, track->ssrc, track->params->pt)
+               != CR_OK)
+        {
+            return CR_OK;
+        }
+
+    } else if (rtp.ssrc != track->ssrc || track->stream == NULL) {
+        rc = cr_peer_media_stream(track, rtp.ssrc);
+
+        if (rc != CR_OK) {
+            return rc == CR_DECLINED ? CR_OK : rc;
+        }
+    }
+
+    if (!entry->rtx) {
+        track->packet_us = peer->now_us;
+        track->bye = false;
+    }
+
+    cr_peer_rtcp_probe(track, rtp.seq);
+
+    rc = cr_rtp_stream_push(track->stream, &rtp, entry->rtx, peer->now_us);
+
+    cr_peer_media_pop(track);
+
+    /* that it is here twice, or too late, makes it no less authentic */
+    return rc == CR_NOMEM ? rc : CR_OK;
+}
+
+
+/* By SSRC; an unknown one by MID (RFC 8843 section 9.2), else by type. */
+static const cr_peer_ssrc_t *
+cr_peer_media_find(cr_peer_t *peer, const cr_rtp_t *rtp)
+{
+    bool              has_mid;
+    unsigned          i;
+    cr_peer_ssrc_t   *entry;
+    cr_peer_track_t  *track;
+
+    for (i = 0; i < peer->nssrcs; i++) {
+        if (peer->ssrcs[i].ssrc == rtp->ssrc) {
+            return &peer->ssrcs[i];
+        }
+    }
+
+    if (peer->nssrcs == CR_PEER_SSRC_MAX) {
+        return NULL;
+    }
+
+    track = cr_peer_media_by_mid(peer, rtp, &has_mid);
+
+    if (!has_mid) {
+        track = cr_peer_media_by_pt(peer, rtp->pt);
+    }
+
+    if (track == NULL) {
+        return NULL;
+    }
+
+    /* a type that was not negotiated says nothing of the SSRC */
+    if (rtp->pt != track->params->pt
+        && (rtp->pt != track->params->rtx_pt || rtp->pt == 0))
+    {
+        return NULL;
+    }
+
+    entry = &peer->ssrcs[peer->nssrcs++];
+    entry->ssrc = rtp->ssrc;
+    entry->track = track->index;
+    entry->rtx = rtp->pt != track->params->pt;
+
+    return entry;
+}
+
+
+static cr_peer_track_t *
+cr_peer_media_by_mid(cr_peer_t *peer, const cr_rtp_t *rtp, bool *has_mid)
+{
+    unsigned                  i;
+    cr_slice_t                mid;
+    const cr_media_params_t  *params;
+
+    *has_mid = false;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        params = peer->tracks[i].params;
+
+        if (!cr_rtp_ext(rtp, params->ext_mid, &mid)) {
+            continue;
+        }
+
+        *has_mid = true;
+
+        if (mid.len == strlen(params->mid)
+            && memcmp(mid.data, params->mid, mid.len) == 0)
+        {
+            return &peer->tracks[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* NULL as well when several tracks have that type. */
+static cr_peer_track_t *
+cr_peer_media_by_pt(cr_peer_t *peer, uint8_t pt)
+{
+    unsigned                  i;
+    cr_peer_track_t          *found;
+    const cr_media_params_t  *params;
+
+    found = NULL;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        params = peer->tracks[i].params;
+
+        if (params->pt != pt && (params->rtx_pt != pt || pt == 0)) {
+            continue;
+        }
+
+        if (found != NULL) {
+            return NULL;
+        }
+
+        found = &peer->tracks[i];
+    }
+
+    return found;
+}
+
+
+/*
+ * Makes ssrc the one that the track is taken from.  CR_DECLINED while
+ * another one is active: layers of one picture must not be mixed.
+ */
+static cr_status_e
+cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
+{
+    cr_peer_t               *peer = track->peer;
+    cr_rtp_stream_t         *stream;
+    cr_rtp_stream_config_t   config;
+
+    if (track->stream != NULL && !track->bye
+        && peer->now_us - track->packet_us < CR_PEER_TAKEOVER_US)
+    {
+        return CR_DECLINED;
+    }
+
+    cr_peer_media_config(track, &config);
+
+    stream = cr_rtp_stream_create(&peer->env, &config, ssrc);
+    if (stream == NULL) {
+        return CR_NOMEM;
+    }
+
+    if (track->stream != NULL) {
+        cr_peer_media_drop_stream(track);
+        cr_peer_media_gap(track, 0);
+
+    } else {
+        peer->sender.tracks++;
+    }
+
+    track->stream = stream;
+    track->ssrc = ssrc;
+    track->probing = false;
+
+    return CR_OK;
+}
+
+
+static void
+cr_peer_media_config(const cr_peer_track_t *track,
+    cr_rtp_stream_config_t *config)
+{
+    bool              video;
+    size_t            size, audio;
+    unsigned          i, nvideo;
+    const cr_peer_t  *peer = track->peer;
+
+    nvideo = 0;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        nvideo += peer->tracks[i].params->kind == CR_KIND_VIDEO;
+    }
+
+    /* sound gets an eighth of the buffer at most, pictures the rest */
+    size = peer->config.buffer_max;
+    audio = 0;
+
+    if (nvideo < peer->ntracks) {
+        audio = size / (nvideo != 0 ? 8 : 1) / (peer->ntracks - nvideo);
+        audio = audio < CR_PEER_AUDIO_BUFFER ? audio : CR_PEER_AUDIO_BUFFER;
+        size -= audio * (peer->ntracks - nvideo);
+    }
+
+    video = track->params->kind == CR_KIND_VIDEO;
+
+    config->clock_rate = track->params->clock_rate;
+    config->nack = track->params->fb_nack;
+    config->packets_max = video ? CR_PEER_VIDEO_WINDOW
+                                : CR_PEER_AUDIO_WINDOW;
+    config->bytes_max = video ? size / nvideo : audio;
+    config->nack_delay_us = CR_PEER_NACK_DELAY_US;
+    config->give_up_us = peer->config.give_up_us;
+
+    if (!config->nack) {
+        config->give_up_us = cr_peer_min(config->give_up_us,
+                                         CR_PEER_REORDER_US);
+    }
+}
+
+
+static void
+cr_peer_media_drop_stream(cr_peer_track_t *track)
+{
+    cr_rtp_stream_flush(track->stream);
+    cr_peer_media_pop(track);
+    cr_depay_flush(track->depay);
+
+    cr_peer_media_add(&track->former, cr_rtp_stream_stats(track->stream));
+    cr_rtp_stream_destroy(track->stream);
+    track->stream = NULL;
+}
+
+
+void
+cr_peer_media_flush(cr_peer_t *peer)
+{
+    unsigned          i;
+    cr_peer_track_t  *track;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        track = &peer->tracks[i];
+
+        if (track->stream != NULL) {
+            cr_peer_media_drop_stream(track);
+            cr_peer_media_gap_event(track, track->end_us);
+        }
+    }
+}
+
+
+void
+cr_peer_media_pop(cr_peer_track_t *track)
+{
+    bool               rotated;
+    uint16_t           rotation;
+    cr_rtp_item_t      item;
+    cr_depay_packet_t  packet;
+
+    while (cr_rtp_stream_pop(track->stream, track->peer->now_us, &item)
+           == CR_OK)
+    {
+        if (item.gap) {
+            cr_peer_media_gap(track, item.gap_packets);
+            continue;
+        }
+
+        /* comfort noise and tones only took a number */
+        if (item.pt != track->params->pt) {
+            continue;
+        }
+
+        packet.gap = false;
+        packet.marker = item.marker;
+        packet.timestamp = item.timestamp;
+        packet.arrival_us = item.arrival_us;
+        packet.payload = item.payload;
+
+        rotated = cr_peer_media_rotation(track, &item, &rotation);
+
+        /* a frame's last packet has it; others may begin the next frame */
+        if (rotated && item.marker) {
+            track->rotation = rotation;
+        }
+
+        /* what is malformed comes out as an incomplete frame */
+        (void) cr_depay_push(track->depay, &packet);
+
+        if (rotated) {
+            track->rotation = rotation;
+        }
+    }
+}
+
+
+/* 3GPP TS 26.114 section 7.4.5: quarter turns in the two low bits */
+static bool
+cr_peer_media_rotation(cr_peer_track_t *track, const cr_rtp_item_t *item,
+    uint16_t *rotation)
+{
+    cr_rtp_t    rtp;
+    cr_slice_t  value;
+
+    if (track->params->ext_video_orientation == 0) {
+        return false;
+    }
+
+    memset(&rtp, 0, sizeof(cr_rtp_t));
+    rtp.ext_profile = item->ext_profile;
+    rtp.ext = item->ext;
+
+    if (!cr_rtp_ext(&rtp, track->params->ext_video_orientation, &value)
+        || value.len != 1)
+    {
+        return false;
+    }
+
+    *rotation = (uint16_t) ((value.data[0] & 3) * 90);
+
+    return true;
+}
+
+
+/* packets is 0 when nobody knows whether there were any. */
+static void
+cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets)
+{
+    cr_depay_packet_t  packet;
+
+    memset(&packet, 0, sizeof(cr_depay_packet_t));
+    packet.gap = true;
+    packet.arrival_us = track->peer->now_us;
+
+    (void) cr_depay_push(track->depay, &packet);
+
+    track->gap_packets += packets;
+
+    cr_peer_rtcp_keyframe(track);
+}
+
+
+static void
+cr_peer_media_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
+{
+    bool              jumped;
+    cr_peer_track_t  *track = ctx;
+    cr_peer_t        *peer = track->peer;
+
+    frame->track = track->index;
+    frame->time_us = cr_track_clock_map(&track->clock, frame->rtp_timestamp,
+                                        arrival_us, &jumped);
+
+    if (frame->kind == CR_KIND_VIDEO) {
+        frame->rotation = track->rotation;
+
+        if (frame->keyframe) {
+            track->keyframe_seen = true;
+            track->keyframe_awaited = false;
+
+        } else if (!track->keyframe_seen
+                   || (track->keyframe_awaited
+                       && peer->now_us - track->keyframe_asked_us
+                          >= CR_PEER_ASK_AGAIN_US))
+        {
+            cr_peer_rtcp_keyframe(track);
+        }
+    }
+
+    if (track->frames == 0) {
+        track->end_us = frame->time_us;
+    }
+
+    cr_peer_media_gap_event(track, frame->time_us);
+
+    track->frames++;
+    track->end_us = frame->time_us + frame->duration_us;
+
+    peer->handlers.frame(peer->handlers.ctx, frame);
+}
+
+
+static void
+cr_peer_media_gap_event(cr_peer_track_t *track, int64_t to_us)
+{
+    cr_peer_t       *peer = track->peer;
+    cr_gap_event_t   event;
+
+    if (track->gap_packets == 0) {
+        return;
+    }
+
+    event.track = track->index;
+    event.from_us = track->end_us;
+    event.to_us = to_us > track->end_us ? to_us : track->end_us;
+    event.packets = track->gap_packets;
+
+    track->gap_packets = 0;
+
+    peer->handlers.gap(peer->handlers.ctx, &event);
+}
+
+
+void
+cr_peer_media_clock(cr_peer_t *peer, bool at_end)
+{
+    unsigned          i;
+    cr_clock_event_t  event;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        if (cr_track_clock_event(&peer->tracks[i].clock, &peer->sender,
+                                 at_end ? INT64_MAX : peer->now_us, &event))
+        {
+            event.track = (uint8_t) i;
+            peer->handlers.clock(peer->handlers.ctx, &event);
+        }
+    }
+}
+
+
+static void
+cr_peer_media_add(cr_rtp_stream_stats_t *sum, const cr_rtp_stream_stats_t *s)
+{
+    sum->received += s->received;
+    sum->bytes += s->bytes;
+    sum->lost += s->lost;
+    sum->recovered += s->recovered;
+    sum->reordered += s->reordered;
+    sum->given_up += s->given_up;
+    sum->nacks_sent += s->nacks_sent;
+}
+
+
+void
+cr_peer_stats(const cr_peer_t *peer, cr_peer_stats_t *stats)
+{
+    unsigned               i;
+    cr_rtp_stream_stats_t  sum;
+
+    memset(&sum, 0, sizeof(cr_rtp_stream_stats_t));
+    memset(stats, 0, sizeof(cr_peer_stats_t));
+
+    for (i = 0; i < peer->ntracks; i++) {
+        cr_peer_media_add(&sum, &peer->tracks[i].former);
+
+        if (peer->tracks[i].stream != NULL) {
+            cr_peer_media_add(&sum,
+                              cr_rtp_stream_stats(peer->tracks[i].stream));
+        }
+
+        stats->frames += peer->tracks[i].frames;
+    }
+
+    stats->packets = sum.received;
+    stats->bytes = sum.bytes;
+    /* what only came in another order was not lost */
+    stats->lost = sum.lost - sum.reordered;
+    stats->recovered = sum.recovered;
+    stats->given_up = sum.given_up;
+    stats->nacks = sum.nacks_sent;
+    stats->plis = peer->plis;
+    stats->rejected = peer->rejected;
+    stats->rtt_us = peer->rtt_us;
+}
