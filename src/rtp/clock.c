@@ -16,10 +16,12 @@
 #include "rtp/clock.h"
 #include "rtp/rtp.h"
 
+#include <string.h>
+
 
 #define JUMP_US          2000000    /* nobody's jitter */
 #define SETTLE_US        250000     /* to tell a pause from a stall */
-#define DRIFT_PPM        250        /* the most that clocks are apart */
+#define DRIFT_PPM        150        /* the most that clocks are apart */
 #define STEP_US          500000     /* of the sender's clock */
 #define FIRST_WAIT_US    8000000
 #define EVENT_MIN_US     2000
