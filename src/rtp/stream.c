@@ -30,6 +30,7 @@ cr_rtp_stream_create(const cr_env_t *env,
     s->env = *env;
     s->config = *config;
     s->ssrc = ssrc;
+    s->highest = -1;
     s->next_nack_us = INT64_MAX;
     s->capacity = config->packets_max < CAPACITY_MIN ? config->packets_max
                                                      : CAPACITY_MIN;

@@ -593,6 +593,7 @@ flush_drains_what_is_held(void **state)
     s = cr_rtp_stream_create(&env, &usual, 1);
     cr_rtp_stream_flush(s);
     assert_nothing(s, 0);
+    assert_true(cr_rtp_stream_deadline(s) == INT64_MAX);
     push(s, 1, 0);
     assert_packet(s, 1, 0);
     push(s, 4, 0);
