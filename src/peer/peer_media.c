@@ -495,9 +495,10 @@ cr_peer_media_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
     if (frame->kind == CR_KIND_VIDEO) {
         frame->rotation = track->rotation;
 
-        if (frame->keyframe) {
+        if (frame->keyframe && !frame->incomplete) {
             track->keyframe_seen = true;
             track->keyframe_awaited = false;
+            track->keyframe_due = false;
 
         } else if (!track->keyframe_seen
                    || (track->keyframe_awaited

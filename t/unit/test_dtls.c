@@ -2,8 +2,8 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * DTLS handshakes between two of our sides, and with a plain OpenSSL one
- * where that side has to do what ours does not.
+ * DTLS handshakes between two of our sides, with loss and by hand-moved
+ * clocks.
  */
 
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include <openssl/err.h>
-#include <openssl/srtp.h>
 #include <openssl/ssl.h>
 
 #include "dtls/dtls.h"
@@ -658,131 +657,6 @@ a_certificate_survives_export_and_import(void **state)
 }
 
 
-/*
- * A plain OpenSSL client whose ClientHello is as long as one with a
- * post-quantum key share: it leaves in several datagrams of up to mtu bytes.
- */
-static void
-large_client_hello(unsigned mtu, unsigned at_least)
-{
-    BIO        *in, *out;
-    SSL        *ssl;
-    long        n, pos, len;
-    X509       *x509;
-    char       *data;
-    char        host[240];
-    pair_t      pair;
-    SSL_CTX    *ctx;
-    uint8_t     md[64];
-    EVP_PKEY   *key;
-    unsigned    i, first, mdlen;
-
-    pair_init(&pair);
-
-    key = EVP_EC_gen("P-256");
-    x509 = X509_new();
-    X509_set_pubkey(x509, key);
-    X509_gmtime_adj(X509_getm_notBefore(x509), 0);
-    X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
-    assert_true(X509_sign(x509, key, EVP_sha256()) > 0);
-    assert_int_equal(X509_digest(x509, EVP_sha256(), md, &mdlen), 1);
-
-    cr_dtls_destroy(pair.server.dtls);
-    pair.server.dtls = cr_dtls_create(&pair.env.env, pair.server.cert, false,
-                                      CR_HASH_SHA256, md, mdlen, on_send,
-                                      &pair.server);
-
-    ctx = SSL_CTX_new(DTLS_client_method());
-    SSL_CTX_set_options(ctx, SSL_OP_NO_QUERY_MTU);
-    assert_int_equal(SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0"), 1);
-    assert_int_equal(SSL_CTX_set_tlsext_use_srtp(ctx,
-                         "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:"
-                         "SRTP_AEAD_AES_128_GCM"), 0);
-    SSL_CTX_use_certificate(ctx, x509);
-    SSL_CTX_use_PrivateKey(ctx, key);
-
-    memset(host, 'a', sizeof(host));
-    host[sizeof(host) - 1] = '\0';
-
-    for (i = 60; i < sizeof(host) - 1; i += 60) {
-        host[i] = '.';
-    }
-
-    ssl = SSL_new(ctx);
-    in = BIO_new(BIO_s_mem());
-    out = BIO_new(BIO_s_mem());
-    BIO_set_mem_eof_return(in, -1);
-    BIO_set_mem_eof_return(out, -1);
-    SSL_set_bio(ssl, in, out);
-    SSL_set_tlsext_host_name(ssl, host);
-    SSL_set_mtu(ssl, mtu);
-    SSL_set_connect_state(ssl);
-
-    first = 0;
-
-    for (i = 0; i < 10; i++) {
-
-        if (SSL_do_handshake(ssl) == 1 && pair.server.status == CR_OK) {
-            break;
-        }
-
-        /* a memory BIO runs datagrams together: one of each record */
-        n = BIO_get_mem_data(out, &data);
-
-        for (pos = 0; pos < n; pos += len) {
-            assert_true(n - pos >= 13);
-            len = 13 + cr_get_u16((uint8_t *) data + pos + 11);
-            assert_true(len <= (long) mtu);
-            first += (i == 0);
-            pair.server.status = cr_dtls_input(pair.server.dtls,
-                                               (uint8_t *) data + pos,
-                                               (size_t) len, pair.now_us);
-        }
-
-        BIO_reset(out);
-
-        /* one datagram at a time, all of its records are whole */
-        for (mdlen = 0; mdlen < pair.server.nqueued; mdlen++) {
-            BIO_write(in, pair.server.queue[mdlen].data,
-                      (int) pair.server.queue[mdlen].len);
-            (void) SSL_do_handshake(ssl);
-        }
-
-        pair.server.nqueued = 0;
-    }
-
-    assert_true(first >= at_least);
-    assert_int_equal(pair.server.status, CR_OK);
-    assert_int_equal(SSL_get_selected_srtp_profile(ssl)->id,
-                     CR_SRTP_AEAD_AES_128_GCM);
-
-    SSL_free(ssl);
-    SSL_CTX_free(ctx);
-    X509_free(x509);
-    EVP_PKEY_free(key);
-    ERR_clear_error();
-    pair_free(&pair);
-}
-
-
-static void
-a_client_hello_in_two_datagrams_is_taken(void **state)
-{
-    (void) state;
-
-    large_client_hello(512, 2);
-}
-
-
-static void
-fragments_of_256_bytes_are_taken(void **state)
-{
-    (void) state;
-
-    large_client_hello(256, 3);
-}
-
-
 static void
 running_out_of_memory_is_survived(void **state)
 {
@@ -819,8 +693,6 @@ main(void)
         cmocka_unit_test(garbage_is_passed_over),
         cmocka_unit_test(what_is_dtls_is_seen_by_its_first_byte),
         cmocka_unit_test(a_certificate_survives_export_and_import),
-        cmocka_unit_test(a_client_hello_in_two_datagrams_is_taken),
-        cmocka_unit_test(fragments_of_256_bytes_are_taken),
         cmocka_unit_test(running_out_of_memory_is_survived),
     };
 
