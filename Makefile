@@ -37,9 +37,13 @@ help:                                   ## list the targets
 	@awk -F ':.*## *' '/^[a-zA-Z%-]+:.*## / \
 	    { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# npm is to trust whom Debian trusts
+CA_CERTS := $(or $(NODE_EXTRA_CA_CERTS),/etc/ssl/certs/ca-certificates.crt)
+
 deps:                                   ## install what Debian and npm have
 	.ci/deps
-	cd t/e2e && npm ci --no-audit --no-fund --loglevel=error
+	cd t/e2e && NODE_EXTRA_CA_CERTS=$(CA_CERTS) \
+	    npm ci --no-audit --no-fund --loglevel=error
 
 
 # Serving, and the main job.  conf/serve.sh makes the prefix.
@@ -56,8 +60,11 @@ demo:                                   ## two browsers, one recording, an MP4
 
 PERMS ?= publish,record,read,delete
 
-token: tools                            ## CALL=room123: a token for it
+token:                                  ## CALL=room123: a token for it
 	@test -n '$(CALL)' || { echo 'usage: make token CALL=room123' >&2; exit 1; }
+	@test -s $(PREFIX)/conf/jwt.key \
+	    || { echo 'there is no key yet: "make run" makes one' >&2; exit 1; }
+	@$(MAKE) --no-print-directory tools >&2
 	@$(TOKEN) --key-file $(PREFIX)/conf/jwt.key --call '$(CALL)' \
 	    --perms '$(PERMS)'
 

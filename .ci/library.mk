@@ -33,7 +33,7 @@ $(B)/libcr.a: $(SRC_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $(SRC_OBJ)
 
-$(B)/obj/%.o: %.c Makefile .ci/variant.mk | $(DEPS)/libsrtp2.a
+$(B)/obj/%.o: %.c .ci/variant.mk | $(DEPS)/libsrtp2.a
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<

@@ -56,17 +56,11 @@ build/sanitize/nodlclose.so: .ci/nodlclose.c
 COVERAGE_SRC  ?= 85
 COVERAGE_GLUE ?= 75
 
-gcovr = gcovr --root . --filter '$(1)/' --gcov-ignore-parse-errors \
-        --fail-under-line $(2) build/coverage
-
 coverage:                               ## line coverage of src/, ngx_modules/
 	@$(MAKE) --no-print-directory BUILD=coverage module tools ffmpeg
 	@find build/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory BUILD=coverage unit coverage-nginx
-	@status=0; \
-	$(call gcovr,src,$(COVERAGE_SRC)) || status=1; \
-	$(call gcovr,ngx_modules,$(COVERAGE_GLUE)) || status=1; \
-	exit $$status
+	@.ci/coverage src=$(COVERAGE_SRC) ngx_modules=$(COVERAGE_GLUE)
 
 .PHONY: coverage-nginx
 
