@@ -20,6 +20,7 @@
 #define JWT_LEEWAY    30         /* seconds; RFC 7519 section 4.1.4 */
 
 
+static bool jwt_compact(const char *token, size_t len);
 static cr_status_e jwt_read_claims(const json_t *root, int64_t now,
     cr_jwt_claims_t *claims, const char **why);
 static bool jwt_time(const json_t *value, int64_t *time);
@@ -50,8 +51,8 @@ cr_jwt_verify(const char *token, size_t len, cr_jwt_alg_e alg,
         return CR_INTERNAL;
     }
 
-    if (len > JWT_SIZE_MAX || memchr(token, '\0', len) != NULL) {
-        *why = "The token is too long or not text.";
+    if (len > JWT_SIZE_MAX || !jwt_compact(token, len)) {
+        *why = "The token is too long or not of three parts in base64url.";
         return CR_INVALID;
     }
 
@@ -108,6 +109,46 @@ cr_jwt_verify(const char *token, size_t len, cr_jwt_alg_e alg,
     }
 
     return status;
+}
+
+
+/*
+ * RFC 7515 section 7.1: three parts with dots between.  libjwt decodes what
+ * comes and writes behind its buffer when a part is empty.
+ */
+
+static bool
+jwt_compact(const char *token, size_t len)
+{
+    char      c;
+    size_t    i, part;
+    unsigned  dots;
+
+    part = 0;
+    dots = 0;
+
+    for (i = 0; i < len; i++) {
+        c = token[i];
+
+        if (c == '.') {
+            if (part % 4 == 1 || part == 0) {
+                return false;
+            }
+
+            part = 0;
+            dots++;
+
+        } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                   || (c >= '0' && c <= '9') || c == '-' || c == '_')
+        {
+            part++;
+
+        } else {
+            return false;
+        }
+    }
+
+    return dots == 2 && part % 4 != 1 && part != 0;
 }
 
 

@@ -268,6 +268,8 @@ the_token_does_not_choose_the_algorithm(void **state)
 
     unsigned_token("{\"alg\":\"none\",\"typ\":\"JWT\"}", GOOD);
     strcat(token, ".");
+    assert_refused(CR_INVALID, "three parts");
+    strcat(token, "AAAA");
     assert_refused(CR_AUTH, "algorithm");
 
     unsigned_token("{\"alg\":\"NONE\"}", GOOD);
@@ -338,15 +340,20 @@ what_is_no_token_is_invalid(void **state)
     static const char *const  texts[] = {
         "", ".", "..", "...", "a", "a.b", "a.b.c", "eyJhbGciOiJIUzI1NiJ9",
         "eyJhbGciOiJIUzI1NiJ9.", "eyJhbGciOiJIUzI1NiJ9..", "{}.{}.{}",
-        "\xff\xff.\xff.\xff"
+        "\xff\xff.\xff.\xff", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA.AAAA",
+        "eyJhbGciOiJIUzI1NiJ9.e30=.AAAA", "eyJhbGciOiJIUzI1NiJ9.e30.AAAAA",
+        "eyJhbGciOiJIUzI1NiJ9.e.AAAA", "eyJhbGciOiJIUzI1NiJ9..AAAA"
     };
 
     (void) state;
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         strcpy(token, texts[i]);
-        assert_refused(CR_INVALID, "not a JSON Web Token");
+        assert_refused(CR_INVALID, "three parts");
     }
+
+    strcpy(token, "AAAA.AAAA.AAAA");
+    assert_refused(CR_INVALID, "not a JSON Web Token");
 
     /* signed, but no object of claims inside */
 
