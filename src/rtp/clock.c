@@ -271,7 +271,7 @@ cr_track_clock_event(cr_track_clock_t *c, const cr_sender_clock_t *sender,
 
     c->reported = true;
     c->reported_offset_us = c->offset_us;
-    c->reported_us = now_us;
+    c->reported_us = now_us != INT64_MAX ? now_us : c->arrival_us;
 
     event->from_sr = c->reporting;
     event->media_us = c->last_us;

@@ -518,7 +518,7 @@ gap(cr_rtp_stream_t *s, uint32_t packets, cr_rtp_item_t *item)
 
     item->gap = true;
     item->gap_packets = packets;
-    item->seq = s->next;
+    item->seq = s->next + s->skipped;
     item->arrival_us = cr_stream_slot(s, s->next)->time_us;
 
     s->stats.given_up += packets;
@@ -536,6 +536,7 @@ cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us, cr_rtp_item_t *item)
     if (s->direct) {
         s->direct = false;
         *item = s->direct_item;
+        item->seq += s->skipped;
         set_delivered(s, s->next++, true);
         return CR_OK;
     }
@@ -549,7 +550,7 @@ cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us, cr_rtp_item_t *item)
     switch (slot->state) {
 
     case CR_SLOT_HELD:
-        item_from_slot(item, slot, s->next);
+        item_from_slot(item, slot, s->next + s->skipped);
         s->out = slot->u.held.block;
         slot->state = CR_SLOT_EMPTY;
         set_delivered(s, s->next++, true);
@@ -558,6 +559,11 @@ cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us, cr_rtp_item_t *item)
     case CR_SLOT_SKIP:
         gap(s, slot->u.skip.packets, item);
         slot->state = CR_SLOT_EMPTY;
+
+        if (slot->u.skip.packets > 1) {
+            s->skipped += slot->u.skip.packets - 1;
+        }
+
         set_delivered(s, s->next++, false);
         return CR_OK;
 

@@ -36,7 +36,9 @@ typedef struct {
     /* How many, when gap; 0: the numbering began anew (other packets may
      * have been lost in between, nobody can tell). */
     uint32_t        gap_packets;
-    int64_t         seq;           /* unwrapped; of the first lost if gap */
+    /* Unwrapped; of the first lost if gap.  Goes on without a break: behind
+     * a gap by gap_packets (by 1 where that is 0). */
+    int64_t         seq;
     int64_t         arrival_us;    /* of this packet's first copy */
     bool            marker;
     bool            recovered;     /* came after a NACK */

@@ -83,6 +83,7 @@ struct cr_rtp_stream_s {
     int64_t                 next;
     int64_t                 highest;
     int64_t                 shift;     /* our number - the wire's */
+    int64_t                 skipped;   /* a user's number - ours */
     int64_t                 floor;     /* before it: another numbering */
     int64_t                 drain_until;
     int64_t                 now_us;    /* of the last call */

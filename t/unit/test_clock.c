@@ -332,6 +332,14 @@ first_events_wait_for_all_tracks_but_not_for_ever(void **state)
     video.nevents = 1;
     assert_in_range(worst(), 0, 10000);
 
+    /* which does not end it */
+    audio.clock.min_transit_us -= SECONDS(1);
+    shared.offset_us -= SECONDS(1);
+    assert_false(cr_track_clock_event(&audio.clock, &shared,
+                                      START + SECONDS(4), &event));
+    assert_true(cr_track_clock_event(&audio.clock, &shared,
+                                     START + SECONDS(6), &event));
+
     /* never started: nothing to say */
     cr_track_clock_init(&audio.clock, 48000);
     assert_false(cr_track_clock_event(&audio.clock, &shared, INT64_MAX,
