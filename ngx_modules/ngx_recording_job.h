@@ -32,8 +32,9 @@ ngx_int_t ngx_recording_job_start(const ngx_recording_ref_t *ref,
 
 /*
  * About once a second, in one worker, for each recording in `processing` or
- * `uploading`, with a copy of what is known of the attempt: starts what could
- * not start, notices an attempt without heartbeat (now_ms: recording time).
+ * `uploading` that has had an attempt, with a copy of what is known of it
+ * (without one, _start() is called again): starts what could not start,
+ * notices an attempt without heartbeat (now_ms: recording time).
  */
 void ngx_recording_job_check(const ngx_recording_ref_t *ref,
     const cr_recording_job_t *job, int64_t now_ms);

@@ -73,6 +73,35 @@ static const struct {
 
 
 void
+cr_recording_make_id(const cr_env_t *env, int64_t wall_ms,
+    char id[CR_JOURNAL_ID_SIZE])
+{
+    char     *p;
+    uint8_t   entropy[16];
+    unsigned  i;
+
+    /* Crockford's base 32: no i, l, o, u */
+
+    static const char  digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+    memcpy(id, "rec_", 4);
+    p = id + 4;
+
+    for (i = 0; i < 10; i++) {
+        *p++ = digits[(uint64_t) wall_ms >> (45 - 5 * i) & 31];
+    }
+
+    cr_random(env, entropy, sizeof(entropy));
+
+    for (i = 0; i < sizeof(entropy); i++) {
+        *p++ = digits[entropy[i] & 31];
+    }
+
+    *p = '\0';
+}
+
+
+void
 cr_recording_init(cr_recording_t *rec, const cr_journal_start_t *start)
 {
     memset(rec, 0, sizeof(cr_recording_t));
@@ -139,8 +168,15 @@ cr_recording_transition(cr_recording_t *rec, cr_recording_status_e status,
 bool
 cr_recording_is_active(const cr_recording_t *rec)
 {
-    return rec->status >= CR_RECORDING_STARTING
-           && rec->status <= CR_RECORDING_RECOVERING;
+    return cr_recording_status_is_active(rec->status);
+}
+
+
+bool
+cr_recording_status_is_active(cr_recording_status_e status)
+{
+    return status >= CR_RECORDING_STARTING
+           && status <= CR_RECORDING_RECOVERING;
 }
 
 
@@ -410,6 +446,14 @@ cr_recording_job_progress(cr_recording_t *rec, int64_t out_time_ms,
         }
     }
 
+    cr_recording_touch(rec, now_ms);
+}
+
+
+void
+cr_recording_add_cpu(cr_recording_t *rec, int64_t cpu_ms, int64_t now_ms)
+{
+    rec->cpu_ms = (rec->cpu_ms < 0 ? 0 : rec->cpu_ms) + cpu_ms;
     cr_recording_touch(rec, now_ms);
 }
 

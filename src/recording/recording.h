@@ -163,6 +163,10 @@ typedef struct {
  * brought back from a journal that does not have the last changes.
  */
 
+/* "rec_" and a ULID in lower case: ids sort by the time they were made. */
+void cr_recording_make_id(const cr_env_t *env, int64_t wall_ms,
+    char id[CR_JOURNAL_ID_SIZE]);
+
 /* As it begins, from a `start` record. */
 void cr_recording_init(cr_recording_t *rec,
     const cr_journal_start_t *start);
@@ -173,6 +177,7 @@ cr_status_e cr_recording_transition(cr_recording_t *rec,
 
 /* Takes media: starting, recording, paused, recovering. */
 bool cr_recording_is_active(const cr_recording_t *rec);
+bool cr_recording_status_is_active(cr_recording_status_e status);
 
 /* Nothing happens any more but deletion. */
 bool cr_recording_is_ended(const cr_recording_t *rec);
@@ -216,6 +221,10 @@ void cr_recording_set_error(cr_recording_t *rec,
 /* Output written so far; percent and ETA follow from it. */
 void cr_recording_job_progress(cr_recording_t *rec, int64_t out_time_ms,
     uint64_t bytes_uploaded, int64_t now_ms);
+
+/* CPU time of a process that worked for it. */
+void cr_recording_add_cpu(cr_recording_t *rec, int64_t cpu_ms,
+    int64_t now_ms);
 
 /* Of the whole: sessions that left and sessions that write. */
 void cr_recording_totals(const cr_recording_t *rec,
