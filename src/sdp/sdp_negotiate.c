@@ -181,7 +181,7 @@ sdp_take_mline(sdp_negotiation_t *n, unsigned index,
 
     /* RFC 9143 section 6: port 0 in a bundle-only m-line is no rejection */
 
-    if (mline->port == 0 && !mline->bundle_only) {
+    if (mline->port == 0 && !(mline->bundle_only && n->desc->has_bundle)) {
         return CR_OK;
     }
 
@@ -497,7 +497,6 @@ sdp_fill_sprop(cr_media_params_t *media, cr_str_t sprop)
         n = sdp_base64(&nal, media->h264_sprop + len + sizeof(start_code),
                        size - len - sizeof(start_code));
         if (n == 0) {
-            memset(media->h264_sprop, 0, size);
             return;
         }
 

@@ -662,6 +662,13 @@ bundle_only_is_no_rejection(void **state)
            "a=mid:1\r\na=bundle-only\r\n");
     assert_int_equal(negotiate(buf), CR_OK);
     assert_int_equal(session.nmedia, 2);
+
+    /* but without a bundle it is one */
+
+    edited(buf, "a=group:BUNDLE 0 1\r\n", "");
+    assert_int_equal(negotiate(buf), CR_OK);
+    assert_int_equal(session.nmedia, 1);
+    assert_int_equal(session.media[0].kind, CR_KIND_AUDIO);
 }
 
 
