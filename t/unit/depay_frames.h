@@ -10,7 +10,7 @@
 
 
 #include "depay/depay.h"
-#include "failing_env.h"
+#include "env.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     cr_depay_t     *depay;
     cr_env_t        env;
-    failing_env_t   failing;
+    test_env_t      failing;
     frames_t        out;
 } depay_test_t;
 
@@ -64,7 +64,8 @@ depay_test_open(depay_test_t *t, const cr_media_params_t *params)
 {
     memset(t, 0, sizeof(depay_test_t));
 
-    t->env = failing_env(&t->failing, 0);
+    test_env_init(&t->failing, 1);
+    t->env = t->failing.env;
     t->depay = cr_depay_create(&t->env, params, depay_test_frame, &t->out);
     assert_non_null(t->depay);
 }

@@ -8,7 +8,7 @@
 
 #include "chunk/chunk.h"
 #include "chunk/ebml.h"
-#include "failing_env.h"
+#include "env.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -189,11 +189,12 @@ frames_are_read_back_as_they_were_written(void **state)
     block_t             b[8];
     sink_t              s = { 0 };
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
     w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
     assert_non_null(w);
     assert_int_equal(s.calls, 1);
@@ -242,11 +243,12 @@ a_cluster_spans_half_a_second_of_a_track(void **state)
     block_t             b[128];
     sink_t              s = { 0 };
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
     w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
     assert_non_null(w);
 
@@ -277,11 +279,12 @@ times_that_do_not_fit_begin_a_cluster(void **state)
     block_t             b[8];
     sink_t              s = { 0 };
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
     w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
     assert_non_null(w);
 
@@ -313,11 +316,12 @@ a_cluster_s_memory_is_bounded(void **state)
     sink_t              s = { 0 };
     uint8_t            *frame;
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
     frame = calloc(1, 17 * MB);
     assert_non_null(frame);
 
@@ -380,12 +384,13 @@ what_cannot_be_written_is_refused(void **state)
     size_t              i;
     sink_t              s = { 0 };
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_track_t    bad[7];
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
 
     for (i = 0; i < 7; i++) {
         bad[i] = tracks[i % 2];
@@ -426,12 +431,13 @@ the_largest_head_fits(void **state)
     sink_t              s = { 0 };
     uint8_t             config[CR_CODEC_CONFIG_MAX];
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_track_t    all[CR_MEDIA_MAX];
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
     memset(config, 0xff, sizeof(config));
 
     for (i = 0; i < CR_MEDIA_MAX; i++) {
@@ -457,11 +463,12 @@ a_failed_write_is_told(void **state)
     block_t             b[8];
     sink_t              s = { .fail_at = 1 };
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_writer_t  *w;
 
     (void) state;
-    env = failing_env(&failing, 0);
+    test_env_init(&failing, 1);
+    env = failing.env;
     assert_null(cr_chunk_writer_create(&env, tracks, 2, sink, &s));
 
     s.calls = 0;
@@ -493,7 +500,7 @@ a_failed_allocation_loses_no_other_frame(void **state)
     uint8_t            *frame;
     unsigned            fail;
     cr_env_t            env;
-    failing_env_t       failing;
+    test_env_t          failing;
     cr_chunk_writer_t  *w;
 
     (void) state;
@@ -502,7 +509,9 @@ a_failed_allocation_loses_no_other_frame(void **state)
 
     for (fail = 1; fail <= 6; fail++) {
         memset(&s, 0, sizeof(s));
-        env = failing_env(&failing, fail);
+        test_env_init(&failing, 1);
+        failing.fail_at = fail;
+        env = failing.env;
         w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
 
         if (fail <= 2) {

@@ -601,7 +601,7 @@ a_failed_allocation_costs_one_frame(void **state)
     frames_t           out;
     cr_env_t           env;
     cr_depay_t        *d;
-    failing_env_t      failing;
+    test_env_t         failing;
     cr_depay_packet_t  packet;
 
     static uint8_t  part[6000];
@@ -609,7 +609,9 @@ a_failed_allocation_costs_one_frame(void **state)
     (void) state;
 
     for (fail = 1; fail <= 5; fail++) {
-        env = failing_env(&failing, fail);
+        test_env_init(&failing, 1);
+        failing.fail_at = fail;
+        env = failing.env;
         memset(&out, 0, sizeof(out));
 
         d = cr_depay_create(&env, &h264, depay_test_frame, &out);

@@ -368,7 +368,7 @@ a_failed_allocation_costs_one_frame(void **state)
     cr_env_t           env;
     cr_depay_t        *d;
     cr_status_e        rc;
-    failing_env_t      failing;
+    test_env_t         failing;
     cr_depay_packet_t  packet;
 
     static uint8_t  part[6000];
@@ -378,7 +378,9 @@ a_failed_allocation_costs_one_frame(void **state)
     memcpy(part, "\x10" KEY, sizeof(KEY));
 
     for (fail = 1; fail <= 5; fail++) {
-        env = failing_env(&failing, fail);
+        test_env_init(&failing, 1);
+        failing.fail_at = fail;
+        env = failing.env;
         memset(&out, 0, sizeof(out));
 
         d = cr_depay_create(&env, &vp8, depay_test_frame, &out);

@@ -1,0 +1,275 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ */
+
+
+#include "base/opus.h"
+#include "ngx_callrec.h"
+#include "ngx_recording_conf.h"
+#include "ngx_recording_join.h"
+
+
+#define NGX_RECORDING_PROGRESS_US  1000000
+
+
+static void ngx_recording_join_tracks(ngx_recording_join_t *j,
+    const cr_media_params_t *media, ngx_uint_t nmedia);
+static void ngx_recording_join_progress(ngx_recording_join_t *j);
+static void ngx_recording_join_written(void *ctx, ngx_int_t rc,
+    ngx_err_t err, size_t len);
+static void ngx_recording_join_left(void *ctx, ngx_int_t rc);
+static void ngx_recording_join_free(ngx_recording_join_t *j);
+
+
+ngx_recording_join_t *
+ngx_recording_join_create(ngx_recording_publisher_t *pub,
+    const ngx_recording_ref_t *ref,
+    const ngx_recording_publisher_info_t *info,
+    const cr_media_params_t *media, ngx_uint_t nmedia,
+    const ngx_recording_publisher_handlers_t *handlers,
+    const ngx_recording_publisher_stats_t *stats)
+{
+    ngx_int_t              rc;
+    ngx_recording_conf_t  *rcf;
+    ngx_recording_join_t  *j;
+
+    rcf = ngx_recording_conf();
+    if (rcf == NULL) {
+        return NULL;
+    }
+
+    j = ngx_calloc(sizeof(ngx_recording_join_t), ngx_cycle->log);
+    if (j == NULL) {
+        return NULL;
+    }
+
+    j->log = ngx_cycle->log;
+    j->pub = pub;
+    j->ref = *ref;
+    j->info = *info;
+    j->handlers = *handlers;
+    j->base = *stats;
+    j->stats = *stats;
+
+    ngx_queue_init(&j->chunks);
+    ngx_queue_init(&j->held);
+
+    ngx_recording_join_tracks(j, media, nmedia);
+
+    cr_chunk_policy_init(&j->policy, ref->chunk_us, j->video < j->ntracks);
+
+    j->writer = ngx_recording_writer_create(rcf->thread_pool, j->log);
+    if (j->writer == NULL) {
+        ngx_free(j);
+        return NULL;
+    }
+
+    rc = ngx_recording_table_join(ref, info);
+
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, j->log, 0,
+                      "recording %s: session %s is not recorded: %s",
+                      ref->recording_id, info->session_id,
+                      rc == NGX_BUSY ? "a limit is reached"
+                                     : "no media is taken any more");
+        ngx_recording_join_free(j);
+        return NULL;
+    }
+
+    ngx_recording_record_join(j);
+
+    return j;
+}
+
+
+/* Matroska's numbers: video first, each kind in the order of m-lines. */
+static void
+ngx_recording_join_tracks(ngx_recording_join_t *j,
+    const cr_media_params_t *media, ngx_uint_t nmedia)
+{
+    uint8_t                 number;
+    ngx_uint_t              i, kind;
+    ngx_recording_track_t  *t;
+
+    number = 0;
+
+    j->ntracks = nmedia;
+    j->video = nmedia;
+
+    for (kind = CR_KIND_VIDEO; kind >= CR_KIND_AUDIO; kind--) {
+
+        for (i = 0; i < nmedia; i++) {
+
+            if (media[i].kind != kind) {
+                continue;
+            }
+
+            t = &j->tracks[i];
+
+            t->number = ++number;
+            t->kind = media[i].kind;
+            t->codec = media[i].codec;
+            t->clock_rate = media[i].clock_rate;
+
+            if (kind == CR_KIND_VIDEO) {
+                j->video = ngx_min(j->video, i);
+                continue;
+            }
+
+            t->channels = media[i].channels == 1 ? 1 : 2;
+            t->config_size = CR_OPUS_HEAD_SIZE;
+            cr_opus_head(t->config, t->channels);
+        }
+    }
+}
+
+
+void
+ngx_recording_join_clock(ngx_recording_join_t *j,
+    const cr_clock_event_t *event)
+{
+    int64_t           media_us;
+    cr_clock_event_t  ev;
+
+    ev = *event;
+    media_us = ev.media_us - j->ref.t0_us;
+
+    if (media_us < 0) {
+        /* learnt before the recording began: said of its beginning */
+        ev.offset_us += -media_us * ev.drift_ppb / 1000000000;
+        media_us = 0;
+    }
+
+    ngx_recording_record_clock(j, j->tracks[ev.track].number, media_us, &ev);
+}
+
+
+void
+ngx_recording_join_gap(ngx_recording_join_t *j, const cr_gap_event_t *event)
+{
+    int64_t  from_us, to_us;
+
+    from_us = event->from_us - j->ref.t0_us;
+    to_us = event->to_us - j->ref.t0_us;
+
+    if (to_us <= 0) {
+        return;
+    }
+
+    ngx_recording_record_gap(j, j->tracks[event->track].number,
+                             ngx_max(from_us, 0), to_us, event->packets,
+                             "lost");
+}
+
+
+void
+ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us)
+{
+    ngx_uint_t  i;
+
+    if (j->pub == NULL) {
+        return;
+    }
+
+    if (cr_chunk_policy_wants_keyframe(&j->policy, now_us - j->ref.t0_us)) {
+        for (i = 0; i < j->ntracks; i++) {
+            if (j->tracks[i].kind == CR_KIND_VIDEO) {
+                j->handlers.request_keyframe(j->handlers.ctx, i);
+            }
+        }
+    }
+
+    if (j->chunk != NULL && now_us - j->cluster_us >= CR_CHUNK_CLUSTER_US) {
+        ngx_recording_media_flush(j);
+    }
+
+    if (now_us - j->progress_us >= NGX_RECORDING_PROGRESS_US) {
+        j->progress_us = now_us;
+        ngx_recording_join_progress(j);
+    }
+}
+
+
+static void
+ngx_recording_join_progress(ngx_recording_join_t *j)
+{
+    ngx_recording_publisher_stats_t  stats;
+
+    stats.packets = j->stats.packets - j->base.packets;
+    stats.bytes = j->stats.bytes - j->base.bytes;
+    stats.lost = j->stats.lost - j->base.lost;
+    stats.recovered = j->stats.recovered - j->base.recovered;
+    stats.given_up = j->stats.given_up - j->base.given_up;
+
+    ngx_recording_table_progress(&j->ref, j->info.session_id,
+                                 j->last_media_ms, j->durable, &stats);
+}
+
+
+void
+ngx_recording_join_leave(ngx_recording_join_t *j, const char *reason)
+{
+    j->pub = NULL;
+
+    ngx_cpystrn((u_char *) j->reason, (u_char *) reason, sizeof(j->reason));
+
+    ngx_recording_media_finish(j);
+
+    /* an empty append: its callback runs when all before it is written */
+
+    if (ngx_recording_writer_append(j->writer, NULL, 0, NULL,
+                                    ngx_recording_join_written, j)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, j->log, 0,
+                      "recording %s: session %s never leaves: no memory",
+                      j->ref.recording_id, j->info.session_id);
+    }
+}
+
+
+static void
+ngx_recording_join_written(void *ctx, ngx_int_t rc, ngx_err_t err,
+    size_t len)
+{
+    ngx_recording_join_t  *j;
+
+    j = ctx;
+
+    ngx_recording_join_progress(j);
+
+    if (ngx_recording_record_leave(j, ngx_recording_join_left, j) != NGX_OK) {
+        ngx_recording_join_left(j, NGX_ERROR);
+    }
+}
+
+
+static void
+ngx_recording_join_left(void *ctx, ngx_int_t rc)
+{
+    ngx_recording_join_t  *j;
+
+    j = ctx;
+
+    ngx_recording_table_leave(&j->ref, j->info.session_id, j->last_media_ms);
+
+    ngx_queue_remove(&j->queue);
+    ngx_recording_join_free(j);
+}
+
+
+static void
+ngx_recording_join_free(ngx_recording_join_t *j)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&j->chunks)) {
+        q = ngx_queue_head(&j->chunks);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_recording_chunk_t, queue));
+    }
+
+    ngx_recording_writer_destroy(j->writer);
+    ngx_free(j);
+}

@@ -1,0 +1,135 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * One publisher written into one recording, from table_join() to
+ * table_leave().  It outlives the publisher until its last byte and record
+ * are written.
+ */
+
+#ifndef _NGX_RECORDING_JOIN_H_INCLUDED_
+#define _NGX_RECORDING_JOIN_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "chunk/chunk.h"
+#include "recording/journal.h"
+#include "ngx_recording.h"
+#include "ngx_recording_table.h"
+#include "ngx_recording_writer.h"
+
+
+typedef struct ngx_recording_join_s  ngx_recording_join_t;
+
+
+typedef struct {
+    uint8_t                             number;        /* Matroska, 1.. */
+    uint8_t                             kind;
+    uint8_t                             codec;
+    uint8_t                             channels;
+    uint32_t                            clock_rate;
+    uint16_t                            width;         /* 0: no keyframe */
+    uint16_t                            height;
+    unsigned                            in_chunk:1;
+    unsigned                            dropping:1;    /* buffer is full */
+    uint32_t                            dropped;
+    int64_t                             drop_from_us;
+    int64_t                             drop_to_us;
+    size_t                              config_size;
+    uint8_t                             config[CR_CODEC_CONFIG_MAX];
+} ngx_recording_track_t;
+
+
+/* A chunk file, until it is closed in the thread. */
+typedef struct {
+    ngx_queue_t                         queue;
+    ngx_recording_join_t               *join;
+    cr_chunk_writer_t                  *mkv;           /* NULL: closing */
+    ngx_uint_t                          number;
+    int64_t                             start_ms;
+    int64_t                             end_ms;
+    ngx_uint_t                          frames;
+    uint64_t                            size;          /* handed out */
+} ngx_recording_chunk_t;
+
+
+struct ngx_recording_join_s {
+    ngx_queue_t                         queue;
+    ngx_log_t                          *log;
+    ngx_recording_publisher_t          *pub;           /* NULL: leaving */
+    ngx_recording_ref_t                 ref;
+    ngx_recording_publisher_info_t      info;
+    ngx_recording_publisher_handlers_t  handlers;
+
+    ngx_recording_writer_t             *writer;
+    ngx_queue_t                         chunks;        /* not closed yet */
+    ngx_recording_chunk_t              *chunk;
+    ngx_uint_t                          nchunks;
+    int64_t                             cluster_us;    /* its first frame */
+    cr_chunk_policy_t                   policy;
+    ngx_queue_t                         held;          /* sound */
+    size_t                              held_size;
+
+    int64_t                             last_media_ms;
+    uint64_t                            durable;
+    int64_t                             progress_us;
+    ngx_recording_publisher_stats_t     base;          /* at the join */
+    ngx_recording_publisher_stats_t     stats;
+
+    unsigned                            first_media:1;
+    unsigned                            failed:1;      /* and told so */
+    char                                reason[CR_JOURNAL_WORD_SIZE];
+
+    ngx_uint_t                          video;         /* the first one */
+    ngx_uint_t                          ntracks;
+    ngx_recording_track_t               tracks[CR_MEDIA_MAX];
+};
+
+
+/* NULL: the recording does not take it, or there is no memory. */
+ngx_recording_join_t *ngx_recording_join_create(
+    ngx_recording_publisher_t *pub, const ngx_recording_ref_t *ref,
+    const ngx_recording_publisher_info_t *info,
+    const cr_media_params_t *media, ngx_uint_t nmedia,
+    const ngx_recording_publisher_handlers_t *handlers,
+    const ngx_recording_publisher_stats_t *stats);
+
+/* The publisher must not use it any more. */
+void ngx_recording_join_leave(ngx_recording_join_t *j, const char *reason);
+
+/* The times of events are of the local clock, as those of frames. */
+void ngx_recording_join_clock(ngx_recording_join_t *j,
+    const cr_clock_event_t *event);
+void ngx_recording_join_gap(ngx_recording_join_t *j,
+    const cr_gap_event_t *event);
+
+/* What is due: keyframes asked for, clusters written, progress told. */
+void ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us);
+
+/* ngx_recording_media.c: frames into chunk files */
+void ngx_recording_media_frame(ngx_recording_join_t *j,
+    const cr_frame_t *frame);
+
+/* Hands the bytes of the current cluster to the writer. */
+void ngx_recording_media_flush(ngx_recording_join_t *j);
+
+/* Writes what is held and closes the chunk. */
+void ngx_recording_media_finish(ngx_recording_join_t *j);
+
+/* ngx_recording_records.c: its lines in the journal */
+void ngx_recording_record_join(ngx_recording_join_t *j);
+void ngx_recording_record_chunk_open(ngx_recording_join_t *j,
+    const ngx_recording_chunk_t *chunk, const char *file);
+void ngx_recording_record_chunk_close(ngx_recording_join_t *j,
+    const ngx_recording_chunk_t *chunk);
+void ngx_recording_record_clock(ngx_recording_join_t *j, uint8_t number,
+    int64_t media_us, const cr_clock_event_t *event);
+void ngx_recording_record_gap(ngx_recording_join_t *j, uint8_t number,
+    int64_t from_us, int64_t to_us, uint32_t packets, const char *reason);
+ngx_int_t ngx_recording_record_leave(ngx_recording_join_t *j,
+    ngx_recording_journal_pt done, void *ctx);
+
+
+#endif /* _NGX_RECORDING_JOIN_H_INCLUDED_ */

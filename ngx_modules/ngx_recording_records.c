@@ -1,0 +1,214 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * A publisher's lines in the journal (docs/on-disk.md).
+ */
+
+
+#include "ngx_callrec.h"
+#include "ngx_recording_join.h"
+
+
+#define ngx_recording_record_string(dst, src)                                 \
+    ngx_cpystrn((u_char *) dst, (u_char *) src, sizeof(dst))
+
+
+static void ngx_recording_record_init(cr_journal_record_t *rec,
+    ngx_recording_join_t *j, cr_journal_ev_e ev);
+static ngx_int_t ngx_recording_record_write(ngx_recording_join_t *j,
+    const cr_journal_record_t *rec, ngx_recording_journal_pt done, void *ctx);
+
+
+static void
+ngx_recording_record_init(cr_journal_record_t *rec, ngx_recording_join_t *j,
+    cr_journal_ev_e ev)
+{
+    ngx_memzero(rec, sizeof(cr_journal_record_t));
+
+    rec->ev = ev;
+    rec->t_ms = (ngx_callrec_now_us() - j->ref.t0_us) / 1000;
+    rec->at_ms = ngx_callrec_wall_ms();
+}
+
+
+static ngx_int_t
+ngx_recording_record_write(ngx_recording_join_t *j,
+    const cr_journal_record_t *rec, ngx_recording_journal_pt done, void *ctx)
+{
+    char       *line;
+    ngx_int_t   rc;
+
+    line = cr_journal_format(&ngx_callrec_env, rec);
+
+    if (line == NULL) {
+        ngx_log_error(NGX_LOG_ERR, j->log, 0,
+                      "recording %s: a journal record is lost: no memory",
+                      j->ref.recording_id);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_recording_journal_append(j->ref.dir, line, ngx_strlen(line),
+                                      done, ctx, j->log);
+
+    cr_free(&ngx_callrec_env, line);
+
+    return rc;
+}
+
+
+void
+ngx_recording_record_join(ngx_recording_join_t *j)
+{
+    ngx_uint_t              i;
+    cr_journal_record_t     rec;
+    ngx_recording_track_t  *t;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_JOIN);
+
+    ngx_recording_record_string(rec.join.participant_id,
+                                j->info.participant_id);
+    ngx_recording_record_string(rec.join.name, j->info.participant_name);
+    ngx_recording_record_string(rec.join.session_id, j->info.session_id);
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+
+    for (i = 0; i < j->ntracks; i++) {
+        t = &j->tracks[i];
+
+        ngx_recording_record_init(&rec, j, CR_JOURNAL_TRACK);
+
+        ngx_recording_record_string(rec.track.participant_id,
+                                    j->info.participant_id);
+        ngx_recording_record_string(rec.track.session_id,
+                                    j->info.session_id);
+
+        rec.track.track = t->number;
+        rec.track.kind = t->kind;
+        rec.track.codec = t->codec;
+        rec.track.clock_rate = t->clock_rate;
+        rec.track.channels = t->channels;
+
+        (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+    }
+}
+
+
+void
+ngx_recording_record_chunk_open(ngx_recording_join_t *j,
+    const ngx_recording_chunk_t *chunk, const char *file)
+{
+    ngx_uint_t                 i;
+    cr_journal_record_t        rec;
+    ngx_recording_track_t     *t;
+    cr_journal_chunk_track_t  *ct;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_CHUNK_OPEN);
+
+    ngx_recording_record_string(rec.chunk_open.participant_id,
+                                j->info.participant_id);
+    ngx_recording_record_string(rec.chunk_open.session_id,
+                                j->info.session_id);
+    ngx_recording_record_string(rec.chunk_open.file, file);
+
+    rec.chunk_open.chunk = chunk->number;
+    rec.chunk_open.start_ms = chunk->start_ms;
+
+    for (i = 0; i < j->ntracks; i++) {
+        t = &j->tracks[i];
+
+        if (!t->in_chunk) {
+            continue;
+        }
+
+        ct = &rec.chunk_open.tracks[rec.chunk_open.ntracks++];
+
+        ct->track = t->number;
+        ct->kind = t->kind;
+        ct->codec = t->codec;
+        ct->width = t->width;
+        ct->height = t->height;
+    }
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
+void
+ngx_recording_record_chunk_close(ngx_recording_join_t *j,
+    const ngx_recording_chunk_t *chunk)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_CHUNK_CLOSE);
+
+    ngx_recording_record_string(rec.chunk_close.participant_id,
+                                j->info.participant_id);
+    ngx_recording_record_string(rec.chunk_close.session_id,
+                                j->info.session_id);
+
+    rec.chunk_close.chunk = chunk->number;
+    rec.chunk_close.start_ms = chunk->start_ms;
+    rec.chunk_close.end_ms = chunk->end_ms;
+    rec.chunk_close.size_bytes = chunk->size;
+    rec.chunk_close.frames = chunk->frames;
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
+void
+ngx_recording_record_clock(ngx_recording_join_t *j, uint8_t number,
+    int64_t media_us, const cr_clock_event_t *event)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_CLOCK);
+
+    ngx_recording_record_string(rec.clock.session_id, j->info.session_id);
+
+    rec.clock.track = number;
+    rec.clock.media_us = media_us;
+    rec.clock.offset_us = event->offset_us;
+    rec.clock.drift_ppb = event->drift_ppb;
+    rec.clock.from_sr = event->from_sr;
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
+void
+ngx_recording_record_gap(ngx_recording_join_t *j, uint8_t number,
+    int64_t from_us, int64_t to_us, uint32_t packets, const char *reason)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_GAP);
+
+    ngx_recording_record_string(rec.gap.session_id, j->info.session_id);
+    ngx_recording_record_string(rec.gap.reason, reason);
+
+    rec.gap.track = number;
+    rec.gap.from_ms = from_us / 1000;
+    rec.gap.to_ms = to_us / 1000;
+    rec.gap.packets = packets;
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
+ngx_int_t
+ngx_recording_record_leave(ngx_recording_join_t *j,
+    ngx_recording_journal_pt done, void *ctx)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_LEAVE);
+
+    ngx_recording_record_string(rec.leave.participant_id,
+                                j->info.participant_id);
+    ngx_recording_record_string(rec.leave.session_id, j->info.session_id);
+    ngx_recording_record_string(rec.leave.reason, j->reason);
+
+    return ngx_recording_record_write(j, &rec, done, ctx);
+}

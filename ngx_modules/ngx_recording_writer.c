@@ -1,0 +1,560 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ */
+
+
+#include "ngx_recording_writer.h"
+
+
+#define NGX_RECORDING_WRITER_RETRY   500     /* ms, also holds the worker */
+#define NGX_RECORDING_WRITER_FINISH  5000    /* ms to wait for a thread */
+
+#define NGX_RECORDING_DIR_ACCESS     0750
+#define NGX_RECORDING_FILE_ACCESS    0640
+
+
+typedef enum {
+    NGX_RECORDING_OP_CREATE = 0,
+    NGX_RECORDING_OP_SHARED,
+    NGX_RECORDING_OP_APPEND,
+    NGX_RECORDING_OP_CLOSE
+} ngx_recording_op_e;
+
+
+typedef struct {
+    ngx_queue_t               queue;
+    ngx_recording_op_e        type;
+    ngx_err_t                 err;
+    ngx_recording_writer_pt   done;
+    void                     *ctx;
+    size_t                    len;
+    u_char                    data[1];   /* bytes, or a path with its NUL */
+} ngx_recording_op_t;
+
+
+struct ngx_recording_writer_s {
+    ngx_queue_t               queue;     /* of all writers */
+    ngx_thread_pool_t        *pool;
+    ngx_log_t                *log;
+    ngx_queue_t               waiting;
+    size_t                    pending;
+    ngx_event_t               timer;
+    ngx_thread_task_t         task;
+    unsigned                  posted:1;
+    unsigned                  destroyed:1;
+
+    /* the thread's while a task is posted */
+    ngx_atomic_t              running;
+    ngx_queue_t               batch;
+    ngx_fd_t                  fd;
+    ngx_err_t                 failed;
+    off_t                     size;
+    unsigned                  shared:1;
+};
+
+
+static ngx_int_t ngx_recording_writer_add(ngx_recording_writer_t *w,
+    ngx_recording_op_e type, const void *data, size_t len, const char *tail,
+    ngx_recording_writer_pt done, void *ctx);
+static void ngx_recording_writer_post(ngx_recording_writer_t *w);
+static void ngx_recording_writer_timer(ngx_event_t *ev);
+static void ngx_recording_writer_thread(void *data, ngx_log_t *log);
+static void ngx_recording_writer_run(ngx_recording_writer_t *w,
+    ngx_recording_op_t *op);
+static void ngx_recording_writer_do_create(ngx_recording_writer_t *w,
+    char *path);
+static void ngx_recording_writer_do_shared(ngx_recording_writer_t *w,
+    char *path);
+static void ngx_recording_writer_do_append(ngx_recording_writer_t *w,
+    u_char *data, size_t len);
+static void ngx_recording_writer_do_close(ngx_recording_writer_t *w);
+static ngx_int_t ngx_recording_writer_mkdirs(char *path);
+static void ngx_recording_writer_done(ngx_event_t *ev);
+static void ngx_recording_writer_free(ngx_recording_writer_t *w);
+
+
+/* All writers of this process. */
+static ngx_queue_t  ngx_recording_writers;
+
+
+ngx_recording_writer_t *
+ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_log_t *log)
+{
+    ngx_recording_writer_t  *w;
+
+    w = ngx_calloc(sizeof(ngx_recording_writer_t), log);
+    if (w == NULL) {
+        return NULL;
+    }
+
+    w->pool = pool;
+    w->log = log;
+    w->fd = NGX_INVALID_FILE;
+
+    ngx_queue_init(&w->waiting);
+    ngx_queue_init(&w->batch);
+
+    w->task.ctx = w;
+    w->task.handler = ngx_recording_writer_thread;
+    w->task.event.data = w;
+    w->task.event.handler = ngx_recording_writer_done;
+    w->task.event.log = log;
+
+    w->timer.data = w;
+    w->timer.handler = ngx_recording_writer_timer;
+    w->timer.log = log;
+
+    if (ngx_recording_writers.next == NULL) {
+        ngx_queue_init(&ngx_recording_writers);
+    }
+
+    ngx_queue_insert_tail(&ngx_recording_writers, &w->queue);
+
+    return w;
+}
+
+
+void
+ngx_recording_writer_destroy(ngx_recording_writer_t *w)
+{
+    w->destroyed = 1;
+
+    if (!w->posted && ngx_queue_empty(&w->waiting)) {
+        ngx_recording_writer_free(w);
+    }
+}
+
+
+static void
+ngx_recording_writer_free(ngx_recording_writer_t *w)
+{
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+
+    if (w->fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(w->fd);
+    }
+
+    ngx_queue_remove(&w->queue);
+    ngx_free(w);
+}
+
+
+ngx_int_t
+ngx_recording_writer_create_file(ngx_recording_writer_t *w, const char *path,
+    ngx_recording_writer_pt done, void *ctx)
+{
+    return ngx_recording_writer_add(w, NGX_RECORDING_OP_CREATE, path,
+                                    ngx_strlen(path) + 1, NULL, done, ctx);
+}
+
+
+ngx_int_t
+ngx_recording_writer_open_shared(ngx_recording_writer_t *w, const char *path,
+    ngx_recording_writer_pt done, void *ctx)
+{
+    return ngx_recording_writer_add(w, NGX_RECORDING_OP_SHARED, path,
+                                    ngx_strlen(path) + 1, NULL, done, ctx);
+}
+
+
+ngx_int_t
+ngx_recording_writer_append(ngx_recording_writer_t *w, const void *data,
+    size_t len, const char *tail, ngx_recording_writer_pt done, void *ctx)
+{
+    return ngx_recording_writer_add(w, NGX_RECORDING_OP_APPEND, data, len,
+                                    tail, done, ctx);
+}
+
+
+ngx_int_t
+ngx_recording_writer_close(ngx_recording_writer_t *w,
+    ngx_recording_writer_pt done, void *ctx)
+{
+    return ngx_recording_writer_add(w, NGX_RECORDING_OP_CLOSE, NULL, 0, NULL,
+                                    done, ctx);
+}
+
+
+size_t
+ngx_recording_writer_pending(ngx_recording_writer_t *w)
+{
+    return w->pending;
+}
+
+
+static ngx_int_t
+ngx_recording_writer_add(ngx_recording_writer_t *w, ngx_recording_op_e type,
+    const void *data, size_t len, const char *tail,
+    ngx_recording_writer_pt done, void *ctx)
+{
+    size_t               tail_len;
+    ngx_recording_op_t  *op;
+
+    tail_len = tail ? ngx_strlen(tail) : 0;
+
+    op = ngx_alloc(sizeof(ngx_recording_op_t) + len + tail_len, w->log);
+    if (op == NULL) {
+        return NGX_ERROR;
+    }
+
+    op->type = type;
+    op->err = 0;
+    op->done = done;
+    op->ctx = ctx;
+    op->len = len + tail_len;
+
+    if (len != 0) {
+        ngx_memcpy(op->data, data, len);
+    }
+
+    if (tail_len != 0) {
+        ngx_memcpy(op->data + len, tail, tail_len);
+    }
+
+    if (type == NGX_RECORDING_OP_APPEND) {
+        w->pending += op->len;
+    }
+
+    ngx_queue_insert_tail(&w->waiting, &op->queue);
+
+    ngx_recording_writer_post(w);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_recording_writer_post(ngx_recording_writer_t *w)
+{
+    if (w->posted || ngx_queue_empty(&w->waiting)) {
+        return;
+    }
+
+    if (!w->timer.timer_set) {
+        ngx_add_timer(&w->timer, NGX_RECORDING_WRITER_RETRY);
+    }
+
+    ngx_queue_add(&w->batch, &w->waiting);
+    ngx_queue_init(&w->waiting);
+
+    w->running = 1;
+
+    if (ngx_thread_task_post(w->pool, &w->task) == NGX_OK) {
+        w->posted = 1;
+        return;
+    }
+
+    /* the pool's queue is full: the timer tries again */
+
+    w->running = 0;
+
+    ngx_queue_add(&w->waiting, &w->batch);
+    ngx_queue_init(&w->batch);
+}
+
+
+/*
+ * The timer is not cancelable: a worker that is asked to leave waits until
+ * everything is written.
+ */
+static void
+ngx_recording_writer_timer(ngx_event_t *ev)
+{
+    ngx_recording_writer_t  *w;
+
+    w = ev->data;
+
+    ngx_recording_writer_post(w);
+
+    if (w->posted && !w->timer.timer_set) {
+        ngx_add_timer(&w->timer, NGX_RECORDING_WRITER_RETRY);
+    }
+}
+
+
+static void
+ngx_recording_writer_thread(void *data, ngx_log_t *log)
+{
+    ngx_queue_t             *q;
+    ngx_recording_writer_t  *w;
+
+    w = data;
+
+    for (q = ngx_queue_head(&w->batch);
+         q != ngx_queue_sentinel(&w->batch);
+         q = ngx_queue_next(q))
+    {
+        ngx_recording_writer_run(w, ngx_queue_data(q, ngx_recording_op_t,
+                                                   queue));
+    }
+
+    ngx_memory_barrier();
+
+    w->running = 0;
+}
+
+
+static void
+ngx_recording_writer_run(ngx_recording_writer_t *w, ngx_recording_op_t *op)
+{
+    switch (op->type) {
+
+    case NGX_RECORDING_OP_CREATE:
+        ngx_recording_writer_do_create(w, (char *) op->data);
+        break;
+
+    case NGX_RECORDING_OP_SHARED:
+        ngx_recording_writer_do_shared(w, (char *) op->data);
+        break;
+
+    case NGX_RECORDING_OP_APPEND:
+        if (w->failed == 0) {
+            ngx_recording_writer_do_append(w, op->data, op->len);
+        }
+
+        break;
+
+    default: /* NGX_RECORDING_OP_CLOSE */
+        ngx_recording_writer_do_close(w);
+        break;
+    }
+
+    op->err = w->failed;
+}
+
+
+static void
+ngx_recording_writer_do_create(ngx_recording_writer_t *w, char *path)
+{
+    int  flags;
+
+    flags = O_CREAT|O_EXCL|O_WRONLY|O_CLOEXEC;
+
+    ngx_recording_writer_do_close(w);
+
+    w->shared = 0;
+    w->size = 0;
+    w->failed = 0;
+
+    w->fd = open(path, flags, NGX_RECORDING_FILE_ACCESS);
+
+    if (w->fd == NGX_INVALID_FILE && ngx_errno == NGX_ENOENT
+        && ngx_recording_writer_mkdirs(path) == NGX_OK)
+    {
+        w->fd = open(path, flags, NGX_RECORDING_FILE_ACCESS);
+    }
+
+    if (w->fd == NGX_INVALID_FILE) {
+        w->failed = ngx_errno;
+    }
+}
+
+
+/* <folder>/<participantId>/<sessionId>/<file>: the first must be there. */
+static ngx_int_t
+ngx_recording_writer_mkdirs(char *path)
+{
+    char  *file, *session;
+
+    file = strrchr(path, '/');
+    if (file == NULL) {
+        return NGX_ERROR;
+    }
+
+    *file = '\0';
+
+    session = strrchr(path, '/');
+
+    if (session != NULL) {
+        *session = '\0';
+        (void) ngx_create_dir(path, NGX_RECORDING_DIR_ACCESS);
+        *session = '/';
+    }
+
+    (void) ngx_create_dir(path, NGX_RECORDING_DIR_ACCESS);
+
+    *file = '/';
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_recording_writer_do_shared(ngx_recording_writer_t *w, char *path)
+{
+    u_char           last;
+    ngx_file_info_t  fi;
+
+    ngx_recording_writer_do_close(w);
+
+    w->shared = 1;
+    w->failed = 0;
+
+    w->fd = open(path, O_CREAT|O_RDWR|O_APPEND|O_CLOEXEC,
+                 NGX_RECORDING_FILE_ACCESS);
+
+    if (w->fd == NGX_INVALID_FILE) {
+        w->failed = ngx_errno;
+        return;
+    }
+
+    if (ngx_fd_info(w->fd, &fi) == NGX_FILE_ERROR) {
+        w->failed = ngx_errno;
+        return;
+    }
+
+    if (ngx_file_size(&fi) > 0
+        && pread(w->fd, &last, 1, ngx_file_size(&fi) - 1) == 1
+        && last != LF)
+    {
+        ngx_recording_writer_do_append(w, (u_char *) "\n", 1);
+    }
+}
+
+
+static void
+ngx_recording_writer_do_append(ngx_recording_writer_t *w, u_char *data,
+    size_t len)
+{
+    size_t   n;
+    ssize_t  rc;
+
+    for (n = 0; n < len; n += rc) {
+        rc = write(w->fd, data + n, len - n);
+
+        if (rc == -1 && ngx_errno == NGX_EINTR) {
+            rc = 0;
+            continue;
+        }
+
+        if (rc <= 0) {
+            w->failed = rc == 0 ? NGX_ENOSPC : ngx_errno;
+            break;
+        }
+    }
+
+    if (n == len) {
+        w->size += len;
+        return;
+    }
+
+    if (!w->shared && n != 0) {
+        /* so that the file ends with a whole cluster */
+        (void) ftruncate(w->fd, w->size);
+    }
+}
+
+
+static void
+ngx_recording_writer_do_close(ngx_recording_writer_t *w)
+{
+    if (w->fd == NGX_INVALID_FILE) {
+        return;
+    }
+
+    if (fdatasync(w->fd) == -1 && w->failed == 0) {
+        w->failed = ngx_errno;
+    }
+
+    if (ngx_close_file(w->fd) == NGX_FILE_ERROR && w->failed == 0) {
+        w->failed = ngx_errno;
+    }
+
+    w->fd = NGX_INVALID_FILE;
+}
+
+
+static void
+ngx_recording_writer_done(ngx_event_t *ev)
+{
+    ngx_queue_t             *q, batch;
+    ngx_recording_op_t      *op;
+    ngx_recording_writer_t  *w;
+
+    w = ev->data;
+
+    ngx_queue_init(&batch);
+    ngx_queue_add(&batch, &w->batch);
+    ngx_queue_init(&w->batch);
+
+    w->posted = 0;
+
+    /* what waits can be written while the callbacks run */
+    ngx_recording_writer_post(w);
+
+    while (!ngx_queue_empty(&batch)) {
+        q = ngx_queue_head(&batch);
+        ngx_queue_remove(q);
+        op = ngx_queue_data(q, ngx_recording_op_t, queue);
+
+        if (op->type == NGX_RECORDING_OP_APPEND) {
+            w->pending -= op->len;
+        }
+
+        if (op->done != NULL) {
+            op->done(op->ctx, op->err ? NGX_ERROR : NGX_OK, op->err,
+                     op->len);
+        }
+
+        ngx_free(op);
+    }
+
+    if (w->posted || !ngx_queue_empty(&w->waiting)) {
+        return;
+    }
+
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+
+    if (w->destroyed) {
+        ngx_recording_writer_free(w);
+    }
+}
+
+
+void
+ngx_recording_writers_finish(void)
+{
+    ngx_msec_t               waited;
+    ngx_queue_t             *q, *o;
+    ngx_recording_writer_t  *w;
+
+    if (ngx_recording_writers.next == NULL) {
+        return;
+    }
+
+    waited = 0;
+
+    for (q = ngx_queue_head(&ngx_recording_writers);
+         q != ngx_queue_sentinel(&ngx_recording_writers);
+         q = ngx_queue_next(q))
+    {
+        w = ngx_queue_data(q, ngx_recording_writer_t, queue);
+
+        while (w->running && waited < NGX_RECORDING_WRITER_FINISH) {
+            ngx_msleep(1);
+            waited++;
+        }
+
+        if (w->running) {
+            ngx_log_error(NGX_LOG_ALERT, w->log, 0,
+                          "recording: a thread is still writing, %uz bytes "
+                          "are given up", w->pending);
+            continue;
+        }
+
+        ngx_memory_barrier();
+
+        for (o = ngx_queue_head(&w->waiting);
+             o != ngx_queue_sentinel(&w->waiting);
+             o = ngx_queue_next(o))
+        {
+            ngx_recording_writer_run(w, ngx_queue_data(o, ngx_recording_op_t,
+                                                       queue));
+        }
+    }
+}
