@@ -758,6 +758,77 @@ any_allocation_may_fail(void **state)
 }
 
 
+static void
+a_packet_that_memory_failed_for_is_asked_for_again(void **state)
+{
+    uint16_t          seqs[CR_NACK_MAX];
+    cr_rtp_stream_t  *s;
+
+    (void) state;
+    s = cr_rtp_stream_create(&env, &usual, 1);
+    push(s, 0, 0);
+    assert_packet(s, 0, 0);
+    push(s, 2, 0);
+    push(s, 5, 0);
+    assert_int_equal(push(s, 1, 0), CR_OK);
+
+    /* it was left unpopped, and there is no block to copy it to */
+    counter.fail_at = counter.calls + 1;
+    assert_int_equal(push(s, 6, 0), CR_OK);
+    assert_nothing(s, 0);
+
+    assert_int_equal(cr_rtp_stream_nack(s, MS(10), 0, seqs), 3);
+    assert_int_equal(seqs[0], 1);
+    assert_int_equal(seqs[1], 3);
+    assert_int_equal(seqs[2], 4);
+    /* an unknown RTT is taken for a usual one */
+    assert_in_range(cr_rtp_stream_deadline(s), MS(60), MS(160));
+
+    assert_int_equal(push(s, 1, MS(11)), CR_OK);
+    assert_packet(s, 1, MS(11));
+    assert_packet(s, 2, MS(11));
+    assert_nothing(s, MS(11));
+    cr_rtp_stream_destroy(s);
+}
+
+
+static void
+a_jump_that_nothing_confirms_is_forgotten(void **state)
+{
+    unsigned          i;
+    cr_rtp_stream_t  *s;
+
+    (void) state;
+    s = cr_rtp_stream_create(&env, &usual, 1);
+    push(s, 0, 0);
+    assert_packet(s, 0, 0);
+
+    /* far apart from each other, or long after */
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(push(s, (uint16_t) (5000 + i * 1000), MS(1 + i)),
+                         CR_DECLINED);
+        assert_nothing(s, MS(1 + i));
+    }
+
+    assert_int_equal(push(s, 9001, MS(9000)), CR_DECLINED);
+    assert_nothing(s, MS(9000));
+    assert_int_equal(push(s, 1, MS(9001)), CR_OK);
+    assert_packet(s, 1, MS(9001));
+    assert_int_equal(cr_rtp_stream_stats(s)->lost, 0);
+
+    /* RTX alone never confirms */
+    for (i = 0; i < 3; i++) {
+        cr_rtp_t  rtp = packet((uint16_t) (30000 + i), 0);
+
+        assert_int_equal(cr_rtp_stream_push(s, &rtp, true, MS(9002)),
+                         CR_DECLINED);
+    }
+
+    assert_nothing(s, MS(9002));
+    cr_rtp_stream_destroy(s);
+}
+
+
 int
 main(void)
 {
@@ -781,6 +852,8 @@ main(void)
         TEST(reports_follow_rfc_3550),
         TEST(jitter_converges_on_the_mean_difference),
         TEST(any_allocation_may_fail),
+        TEST(a_packet_that_memory_failed_for_is_asked_for_again),
+        TEST(a_jump_that_nothing_confirms_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
