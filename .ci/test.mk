@@ -5,6 +5,7 @@
 #     t/unit/test_*.c       -> build/<variant>/unit/, cmocka
 #     t/fuzz/fuzz_*.c       -> build/fuzz/, run by t/fuzz/fuzz.t
 #     t/tools/*.c           -> build/<variant>/bin/
+#     t/tools/<name>/*.c    -> build/<variant>/bin/<name>
 #     t/<what>/*.t          executables of their own
 #
 # Other *.c in t/unit is linked into each unit test.  The .t files find what
@@ -15,7 +16,9 @@
 
 TEST_LIB := $(filter-out t/unit/test_%,$(wildcard t/unit/*.c))
 UNIT     := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/test_*.c))
-TOOL     := $(patsubst t/tools/%.c,$(B)/bin/%,$(wildcard t/tools/*.c))
+TOOL_DIR := $(patsubst t/tools/%/,$(B)/bin/%,$(wildcard t/tools/*/))
+TOOL     := $(patsubst t/tools/%.c,$(B)/bin/%,$(wildcard t/tools/*.c)) \
+            $(TOOL_DIR)
 TOKEN    := $(ROOT)/$(B)/bin/token
 
 T_LINT   := $(wildcard t/lint/*.t)
@@ -82,4 +85,14 @@ $(B)/bin/%: $(B)/obj/t/tools/%.o $(B)/libcr.a
 	$(call say,LINK)
 	$(Q)$(CC) $(LD_OPT) -o $@ $^ $(LIBS)
 
--include $(wildcard $(B)/obj/t/*/*.d)
+# a tool of several files has a folder
+
+.SECONDEXPANSION:
+
+$(TOOL_DIR): $(B)/bin/%: $$(addprefix $(B)/obj/, \
+    $$(addsuffix .o, $$(basename $$(wildcard t/tools/$$*/*.c)))) $(B)/libcr.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(LD_OPT) -o $@ $^ $(LIBS)
+
+-include $(wildcard $(B)/obj/t/*/*.d $(B)/obj/t/*/*/*.d)

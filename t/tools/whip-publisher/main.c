@@ -1,0 +1,376 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * Publishes files by WHIP and reports what the server said, as one line of
+ * JSON.  Exit status: 0 published, 1 could not (the reason is on standard
+ * error), 2 wrong usage, 3 the server closed before the end.
+ */
+
+#include <getopt.h>
+#include <openssl/rand.h>
+#include <time.h>
+
+#include "publisher.h"
+
+
+#define CONNECT_US  15000000
+
+
+static const char  usage[] =
+    "usage: whip-publisher --url URL [options]\n"
+    "  --token T            Authorization: Bearer T\n"
+    "  --video FILE         IVF with VP8, or H.264 in Annex B (--fps N)\n"
+    "  --audio FILE         Opus in Ogg, packets of 20 ms\n"
+    "  --duration S         seconds, 10\n"
+    "  --setup WHAT         actpass, active or passive\n"
+    "  --srtp-profile NAME  gcm128, gcm256 or cm\n"
+    "  --dtls-mtu N         datagrams of the handshake\n"
+    "  --loss PCT --seed N  own packets that are not sent\n"
+    "  --migrate S          another address after so many seconds\n"
+    "  --no-rtx             repeat on the media SSRC\n"
+    "  --no-delete          leave without DELETE, BYE and close_notify\n"
+    "  --wrong-fingerprint  in the offer\n"
+    "  --replay             everything twice, and old packets\n"
+    "  --garbage            what is no packet, too\n"
+    "  --verbose            SDP to standard error\n";
+
+
+static void *
+env_alloc(void *ctx, size_t size)
+{
+    (void) ctx;
+
+    return calloc(1, size);
+}
+
+
+static void
+env_free(void *ctx, void *ptr)
+{
+    (void) ctx;
+
+    free(ptr);
+}
+
+
+static void
+env_random(void *ctx, uint8_t *buf, size_t len)
+{
+    (void) ctx;
+
+    if (RAND_bytes(buf, (int) len) != 1) {
+        abort();
+    }
+}
+
+
+static bool
+options_profile(options_t *o, const char *name)
+{
+    o->profile = strcmp(name, "gcm128") == 0 ? CR_SRTP_AEAD_AES_128_GCM
+                 : strcmp(name, "gcm256") == 0 ? CR_SRTP_AEAD_AES_256_GCM
+                 : strcmp(name, "cm") == 0 ? CR_SRTP_AES128_CM_HMAC_SHA1_80
+                 : 0;
+
+    return o->profile != 0;
+}
+
+
+static bool
+options_parse(options_t *o, int argc, char **argv)
+{
+    int  c;
+
+    static const struct option  list[] = {
+        { "url", required_argument, NULL, 'u' },
+        { "token", required_argument, NULL, 't' },
+        { "video", required_argument, NULL, 'v' },
+        { "audio", required_argument, NULL, 'a' },
+        { "fps", required_argument, NULL, 'f' },
+        { "duration", required_argument, NULL, 'd' },
+        { "setup", required_argument, NULL, 's' },
+        { "srtp-profile", required_argument, NULL, 'p' },
+        { "dtls-mtu", required_argument, NULL, 'm' },
+        { "loss", required_argument, NULL, 'l' },
+        { "seed", required_argument, NULL, 'S' },
+        { "migrate", required_argument, NULL, 'M' },
+        { "no-rtx", no_argument, NULL, 'R' },
+        { "no-delete", no_argument, NULL, 'D' },
+        { "wrong-fingerprint", no_argument, NULL, 'W' },
+        { "replay", no_argument, NULL, 'P' },
+        { "garbage", no_argument, NULL, 'G' },
+        { "verbose", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    o->setup = "actpass";
+    o->duration = 10;
+    o->fps = 30;
+    o->seed = 1;
+
+    while ((c = getopt_long(argc, argv, "", list, NULL)) != -1) {
+
+        switch (c) {
+
+        case 'u': o->url = optarg; break;
+        case 't': o->token = optarg; break;
+        case 'v': o->files[VIDEO] = optarg; break;
+        case 'a': o->files[AUDIO] = optarg; break;
+        case 'f': o->fps = (unsigned) atoi(optarg); break;
+        case 'd': o->duration = atof(optarg); break;
+        case 's': o->setup = optarg; break;
+        case 'm': o->mtu = (unsigned) atoi(optarg); break;
+        case 'l': o->loss = atof(optarg); break;
+        case 'S': o->seed = strtoull(optarg, NULL, 10); break;
+        case 'M': o->migrate = atof(optarg); break;
+        case 'R': o->no_rtx = true; break;
+        case 'D': o->no_delete = true; break;
+        case 'W': o->wrong_fingerprint = true; break;
+        case 'P': o->replay = true; break;
+        case 'G': o->garbage = true; break;
+        case 'V': o->verbose = true; break;
+
+        case 'p':
+            if (options_profile(o, optarg)) {
+                break;
+            }
+
+            return false;
+
+        default:
+            return false;
+        }
+    }
+
+    return optind == argc && o->url != NULL && o->fps != 0
+           && (o->files[AUDIO] != NULL || o->files[VIDEO] != NULL)
+           && (strcmp(o->setup, "actpass") == 0
+               || strcmp(o->setup, "active") == 0
+               || strcmp(o->setup, "passive") == 0);
+}
+
+
+static void
+random_name(publisher_t *p, char *buf, size_t len)
+{
+    size_t   i;
+    uint8_t  r;
+
+    static const char  chars[] = "abcdefghijklmnopqrstuvwxyz012345";
+
+    for (i = 0; i < len; i++) {
+        cr_random(&p->env, &r, 1);
+        buf[i] = chars[r % 32];
+    }
+
+    buf[len] = '\0';
+}
+
+
+static const char *
+publisher_init(publisher_t *p)
+{
+    unsigned     i;
+    uint8_t      r[20];
+    const char  *why;
+
+    p->fd = -1;
+    p->env = (cr_env_t) { env_alloc, env_free, env_random, NULL };
+    p->random = p->options.seed;
+
+    for (i = 0; i < 2; i++) {
+        if (p->options.files[i] == NULL) {
+            continue;
+        }
+
+        why = media_open(&p->media[i], p->options.files[i], p->options.fps);
+        if (why != NULL) {
+            return why;
+        }
+
+        if ((p->media[i].codec == CR_CODEC_OPUS) != (i == AUDIO)) {
+            return "a media file is not of its kind";
+        }
+    }
+
+    cr_random(&p->env, r, sizeof(r));
+
+    for (i = 0; i < 2; i++) {
+        p->streams[i].ssrc = cr_get_u32(r + 8 * i) | 1;
+        p->streams[i].timestamp = cr_get_u32(r + 8 * i + 4);
+        p->streams[i].seq = cr_get_u16(r + 8 * i + 2);
+    }
+
+    p->rtx_ssrc = cr_get_u32(r + 16) & ~1u;
+
+    random_name(p, p->ufrag, sizeof(p->ufrag) - 1);
+    random_name(p, p->pwd, sizeof(p->pwd) - 1);
+
+    p->history = calloc(HISTORY, sizeof(packet_t));
+    p->cert = cr_dtls_cert_create((int64_t) time(NULL));
+
+    if (p->history == NULL || p->cert == NULL
+        || cr_srtp_library_init() != CR_OK)
+    {
+        return "no memory";
+    }
+
+    return NULL;
+}
+
+
+static void
+publisher_free(publisher_t *p)
+{
+    transport_close(p);
+    media_close(&p->media[AUDIO]);
+    media_close(&p->media[VIDEO]);
+    cr_dtls_cert_destroy(p->cert);
+    free(p->history);
+}
+
+
+static const char *
+publisher_run(publisher_t *p, http_t *http)
+{
+    char         offer[8192];
+    const char  *why;
+
+    static char  refused[512];
+
+    if (sdp_offer(p, offer, sizeof(offer)) == 0) {
+        return "the offer is too long";
+    }
+
+    if (p->options.verbose) {
+        fputs(offer, stderr);
+    }
+
+    p->started_us = monotonic_us();
+
+    why = http_request(http, "POST", p->options.url, p->options.token,
+                       "application/sdp", offer);
+    if (why != NULL) {
+        return why;
+    }
+
+    if (http->status != 201) {
+        snprintf(refused, sizeof(refused), "the server says %d: %.400s",
+                 http->status, http->body);
+        return refused;
+    }
+
+    if (p->options.verbose) {
+        fputs(http->body, stderr);
+    }
+
+    why = sdp_answer(p, http->body);
+    if (why == NULL) {
+        why = transport_open(p);
+    }
+
+    if (why != NULL) {
+        return why;
+    }
+
+    p->now_us = monotonic_us();
+
+    while (p->connected_us == 0) {
+        transport_run(p, p->now_us + 5000);
+
+        if (p->failed != NULL) {
+            return p->failed;
+        }
+
+        if (p->closed || p->now_us > p->started_us + CONNECT_US) {
+            return p->stun_ok ? "DTLS did not come to an end"
+                              : "no answer to STUN";
+        }
+    }
+
+    transport_run(p, p->connected_us
+                     + (int64_t) (p->options.duration * 1000000));
+
+    return p->failed;
+}
+
+
+static void
+publisher_report(const publisher_t *p)
+{
+    printf("{\"connectedMs\":%lld,\"profile\":%u,\"sent\":%llu,"
+           "\"dropped\":%llu,\"retransmitted\":%llu,\"audioFrames\":%llu,"
+           "\"videoFrames\":%llu,\"keyframes\":%llu,\"nacks\":%llu,"
+           "\"plis\":%llu,\"twcc\":%llu,\"remb\":%llu,\"reports\":%llu,"
+           "\"byes\":%llu,\"closedByServer\":%s}\n",
+           p->connected_us == 0
+               ? -1LL : (long long) (p->connected_us - p->started_us) / 1000,
+           p->keys.profile, (unsigned long long) p->sent,
+           (unsigned long long) p->dropped,
+           (unsigned long long) p->retransmitted,
+           (unsigned long long) p->frames[AUDIO],
+           (unsigned long long) p->frames[VIDEO],
+           (unsigned long long) p->keyframes,
+           (unsigned long long) p->nacks, (unsigned long long) p->plis,
+           (unsigned long long) p->twccs, (unsigned long long) p->rembs,
+           (unsigned long long) p->reports, (unsigned long long) p->byes,
+           p->closed ? "true" : "false");
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int          status;
+    char         location[1024];
+    const char  *why;
+
+    static http_t       http;
+    static publisher_t  p;
+
+    if (!options_parse(&p.options, argc, argv)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+
+    status = 0;
+
+    why = publisher_init(&p);
+
+    if (why == NULL) {
+        why = publisher_run(&p, &http);
+    }
+
+    if (why != NULL) {
+        fprintf(stderr, "whip-publisher: %s\n", why);
+        status = 1;
+
+    } else if (p.closed) {
+        status = 3;
+    }
+
+    if (p.connected_us != 0) {
+        publisher_report(&p);
+    }
+
+    if (!p.options.no_delete && http.location[0] != '\0') {
+        if (p.connected_us != 0) {
+            transport_bye(&p);
+        }
+
+        strcpy(location, http.location);
+        why = http_request(&http, "DELETE", location, p.options.token, NULL,
+                           NULL);
+
+        if (why != NULL || (http.status != 200 && status == 0)) {
+            fprintf(stderr, "whip-publisher: DELETE: %s %d\n",
+                    why ? why : "the server says", http.status);
+            status = status != 0 ? status : 1;
+        }
+    }
+
+    publisher_free(&p);
+
+    return status;
+}

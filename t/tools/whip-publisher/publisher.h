@@ -1,0 +1,204 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * A scriptable WHIP publisher for tests: what its files share.
+ *
+ *   main.c       options, the loop, the report
+ *   http.c       a blocking HTTP/1.0 client
+ *   sdp.c        our offer, their answer
+ *   media.c      frames out of IVF, Annex B and Ogg files
+ *   send.c       frames to RTP packets, their history, bad manners
+ *   transport.c  ICE, DTLS, SRTP and RTCP over one UDP socket
+ */
+
+#ifndef CR_PUBLISHER_H
+#define CR_PUBLISHER_H
+
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/env.h"
+#include "base/media.h"
+#include "dtls/dtls.h"
+#include "srtp/srtp.h"
+
+
+#define AUDIO               0
+#define VIDEO               1
+
+#define PT_OPUS             111
+#define PT_VIDEO            96
+#define PT_RTX              97
+
+#define EXT_TWCC            3
+#define EXT_MID             4
+
+#define HISTORY             4096       /* packets, as OBS keeps */
+#define PACKET_MAX          1400
+#define PAYLOAD_MAX         1100
+#define DATAGRAM_MAX        2048
+
+
+typedef struct {
+    const char  *url;
+    const char  *token;
+    const char  *files[2];
+    const char  *setup;          /* of our offer */
+    uint16_t     profile;        /* cr_srtp_profile_e, 0: all */
+    unsigned     mtu;            /* of DTLS, 0: as it is */
+    unsigned     fps;            /* of Annex B */
+    double       loss;           /* percent of our packets */
+    double       duration;       /* seconds */
+    double       migrate;        /* seconds until the address changes */
+    uint64_t     seed;
+    bool         wrong_fingerprint;
+    bool         no_rtx;
+    bool         no_delete;
+    bool         replay;
+    bool         garbage;
+    bool         verbose;
+} options_t;
+
+
+typedef struct {
+    int      status;
+    char     location[1024];
+    char     body[65536];
+    size_t   body_len;
+} http_t;
+
+
+typedef struct {
+    size_t    offset;
+    size_t    len;
+    bool      keyframe;
+} media_frame_t;
+
+
+/* A whole file in memory, and where its frames are. */
+typedef struct {
+    cr_codec_e      codec;
+    uint32_t        clock_rate;
+    uint32_t        step;            /* RTP ticks of a frame */
+    uint8_t        *data;
+    size_t          len;
+    media_frame_t  *frames;
+    unsigned        nframes;
+    unsigned        next;
+} media_t;
+
+
+/* What the answer says. */
+typedef struct {
+    char                     ufrag[257];
+    char                     pwd[257];
+    char                     fingerprint[256];
+    bool                     active;
+    bool                     taken[2];
+    socklen_t                addr_len;
+    struct sockaddr_storage  addr;
+} answer_t;
+
+
+typedef struct {
+    uint32_t  ssrc;
+    uint32_t  timestamp;
+    uint16_t  seq;
+    uint32_t  packets;
+    uint32_t  octets;
+    int64_t   next_us;               /* when the next frame is due */
+} stream_t;
+
+
+typedef struct {
+    size_t    len;
+    uint8_t   data[PACKET_MAX];
+} packet_t;
+
+
+typedef struct {
+    options_t        options;
+    cr_env_t         env;
+    uint64_t         random;         /* of loss and garbage: by the seed */
+
+    char             ufrag[9];
+    char             pwd[25];
+    cr_dtls_cert_t  *cert;
+    answer_t         answer;
+
+    int              fd;
+    int64_t          now_us;
+    int64_t          started_us;
+    int64_t          connected_us;   /* 0: not yet */
+    int64_t          stun_us;        /* the last request */
+    bool             stun_ok;
+    bool             migrated;
+    bool             closed;         /* by the server */
+    const char      *failed;         /* why it came to nothing */
+    cr_dtls_t       *dtls;
+    cr_srtp_t       *srtp;
+    cr_srtp_keys_t   keys;
+
+    media_t          media[2];
+    stream_t         streams[2];
+    uint32_t         rtx_ssrc;
+    uint16_t         rtx_seq;
+    uint16_t         twcc_seq;
+    uint16_t         picture_id;
+    int64_t          sr_us;
+    packet_t        *history;        /* HISTORY of them, of video */
+    packet_t         old;            /* a sealed datagram, for --replay */
+
+    /* the report */
+    uint64_t         sent;
+    uint64_t         dropped;        /* by --loss */
+    uint64_t         retransmitted;
+    uint64_t         frames[2];
+    uint64_t         keyframes;
+    uint64_t         nacks;
+    uint64_t         plis;
+    uint64_t         twccs;
+    uint64_t         rembs;
+    uint64_t         reports;
+    uint64_t         byes;
+} publisher_t;
+
+
+/* http.c: the URL's host and port answer; NULL or why not. */
+const char *http_request(http_t *http, const char *method, const char *url,
+    const char *token, const char *type, const char *body);
+
+/* sdp.c */
+size_t sdp_offer(const publisher_t *p, char *buf, size_t size);
+const char *sdp_answer(publisher_t *p, const char *sdp);
+
+/* media.c */
+const char *media_open(media_t *m, const char *file, unsigned fps);
+void media_close(media_t *m);
+const media_frame_t *media_next(media_t *m);
+/* The next keyframe is the next frame, wherever it is in the file. */
+void media_to_keyframe(media_t *m);
+
+/* send.c */
+void send_frame(publisher_t *p, unsigned which);
+void send_again(publisher_t *p, uint16_t seq);
+uint32_t random_below(publisher_t *p, uint32_t n);
+
+/* transport.c */
+const char *transport_open(publisher_t *p);
+void transport_close(publisher_t *p);
+/* Waits for datagrams until until_us at most, does what is due. */
+void transport_run(publisher_t *p, int64_t until_us);
+void transport_send_rtp(publisher_t *p, uint8_t *data, size_t len);
+void transport_send_raw(publisher_t *p, const uint8_t *data, size_t len);
+/* BYE and close_notify. */
+void transport_bye(publisher_t *p);
+int64_t monotonic_us(void);
+
+
+#endif /* CR_PUBLISHER_H */

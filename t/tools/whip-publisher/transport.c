@@ -1,0 +1,446 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ */
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "publisher.h"
+#include "rtp/rtcp.h"
+#include "rtp/rtp.h"
+#include "stun/stun.h"
+
+
+#define STUN_FIRST_US    50000
+#define STUN_US          1000000
+#define SR_US            1000000
+#define TWCC_FMT         15
+#define REMB_FMT         15
+/* RFC 8445 section 5.1.2.1: a host candidate's */
+#define STUN_PRIORITY    0x6e0001ff
+/* RFC 3550 section 4: from 1900 to 1970 */
+#define NTP_EPOCH        2208988800u
+
+
+int64_t
+monotonic_us(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+void
+transport_send_raw(publisher_t *p, const uint8_t *data, size_t len)
+{
+    /* a refusal shows as silence */
+    (void) send(p->fd, data, len, MSG_NOSIGNAL);
+}
+
+
+static void
+on_dtls(void *ctx, const uint8_t *data, size_t len)
+{
+    transport_send_raw(ctx, data, len);
+}
+
+
+static bool
+transport_socket(publisher_t *p)
+{
+    int  fd;
+
+    fd = socket(p->answer.addr.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    if (fd == -1
+        || connect(fd, (struct sockaddr *) &p->answer.addr,
+                   p->answer.addr_len) != 0)
+    {
+        if (fd != -1) {
+            close(fd);
+        }
+
+        return false;
+    }
+
+    if (p->fd != -1) {
+        close(p->fd);
+    }
+
+    p->fd = fd;
+
+    return true;
+}
+
+
+const char *
+transport_open(publisher_t *p)
+{
+    bool         client;
+    size_t       n;
+    uint8_t      md[64];
+    const char  *f;
+
+    n = 0;
+
+    for (f = p->answer.fingerprint + 8; f[0] && f[1] && n < sizeof(md); ) {
+        md[n++] = (uint8_t) strtol((char[]) { f[0], f[1], 0 }, NULL, 16);
+        f += f[2] == ':' ? 3 : 2;
+    }
+
+    /* actpass is answered by either; what we said otherwise, stands */
+    client = strcmp(p->options.setup, "active") == 0
+             || (strcmp(p->options.setup, "actpass") == 0
+                 && !p->answer.active);
+
+    p->dtls = cr_dtls_create(&p->env, p->cert, client, CR_HASH_SHA256, md, n,
+                             on_dtls, p);
+
+    if (p->dtls == NULL) {
+        return "no memory";
+    }
+
+    if (p->options.profile != 0
+        && cr_dtls_set_profiles(p->dtls, &p->options.profile, 1) != CR_OK)
+    {
+        return "an SRTP profile is refused";
+    }
+
+    if (p->options.mtu != 0
+        && cr_dtls_set_mtu(p->dtls, p->options.mtu) != CR_OK)
+    {
+        return "a DTLS MTU is refused";
+    }
+
+    return transport_socket(p) ? NULL : "no UDP socket";
+}
+
+
+void
+transport_close(publisher_t *p)
+{
+    if (p->fd != -1) {
+        close(p->fd);
+        p->fd = -1;
+    }
+
+    cr_dtls_destroy(p->dtls);
+    cr_srtp_destroy(p->srtp);
+}
+
+
+static void
+transport_stun(publisher_t *p)
+{
+    char     user[300];
+    size_t   n;
+    uint8_t  buf[512], txid[CR_STUN_TXID_SIZE];
+
+    snprintf(user, sizeof(user), "%s:%s", p->answer.ufrag, p->ufrag);
+    cr_random(&p->env, txid, sizeof(txid));
+
+    n = cr_stun_write_request(buf, sizeof(buf), txid, user, p->answer.pwd,
+                              STUN_PRIORITY, true, 1, true);
+    transport_send_raw(p, buf, n);
+
+    p->stun_us = p->now_us;
+}
+
+
+static void
+transport_dtls(publisher_t *p, cr_status_e status)
+{
+    switch (status) {
+
+    case CR_AGAIN:
+        return;
+
+    case CR_OK:
+        break;
+
+    case CR_DECLINED:
+        p->closed = true;
+        return;
+
+    case CR_AUTH:
+        p->failed = "the server's fingerprint is not that of the answer";
+        return;
+
+    default:
+        p->failed = "the DTLS handshake failed";
+        return;
+    }
+
+    if (p->srtp != NULL) {
+        return;
+    }
+
+    if (cr_dtls_keys(p->dtls, &p->keys) == CR_OK) {
+        p->srtp = cr_srtp_create(&p->env, &p->keys);
+    }
+
+    if (p->srtp == NULL) {
+        p->failed = "no SRTP";
+        return;
+    }
+
+    p->connected_us = p->now_us;
+    p->streams[AUDIO].next_us = p->now_us;
+    p->streams[VIDEO].next_us = p->now_us;
+    p->sr_us = p->now_us;
+}
+
+
+static void
+transport_nack(publisher_t *p, const cr_slice_t *body)
+{
+    size_t    i;
+    unsigned  bit;
+    uint16_t  pid, blp;
+
+    if (body->len < 8 || cr_get_u32(body->data + 4)
+                         != p->streams[VIDEO].ssrc)
+    {
+        return;
+    }
+
+    for (i = 8; i + 4 <= body->len; i += 4) {
+        pid = cr_get_u16(body->data + i);
+        blp = cr_get_u16(body->data + i + 2);
+        p->nacks++;
+        send_again(p, pid);
+
+        for (bit = 0; bit < 16; bit++) {
+            if (blp >> bit & 1) {
+                p->nacks++;
+                send_again(p, (uint16_t) (pid + bit + 1));
+            }
+        }
+    }
+}
+
+
+static void
+transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
+{
+    cr_rtcp_t       rtcp;
+    const uint8_t  *pos, *end;
+
+    if (p->srtp == NULL || cr_srtp_open_rtcp(p->srtp, data, &len) != CR_OK) {
+        return;
+    }
+
+    pos = data;
+    end = data + len;
+
+    while (cr_rtcp_next(&pos, end, &rtcp) == CR_OK) {
+
+        switch (rtcp.type) {
+
+        case CR_RTCP_RTPFB:
+            if (rtcp.count == 1) {
+                transport_nack(p, &rtcp.body);
+
+            } else if (rtcp.count == TWCC_FMT) {
+                p->twccs++;
+            }
+
+            break;
+
+        case CR_RTCP_PSFB:
+            if (rtcp.count == REMB_FMT) {
+                p->rembs++;
+
+            } else if (p->media[VIDEO].nframes != 0) {
+                p->plis++;
+                media_to_keyframe(&p->media[VIDEO]);
+            }
+
+            break;
+
+        case CR_RTCP_RR:
+            p->reports++;
+            break;
+
+        case CR_RTCP_BYE:
+            p->byes++;
+            break;
+
+        default:
+            break;
+        }
+    }
+}
+
+
+static void
+transport_input(publisher_t *p, uint8_t *data, size_t len)
+{
+    cr_stun_msg_t  msg;
+
+    if (cr_stun_is_stun(data, len)) {
+
+        if (cr_stun_parse(data, len, &msg) != CR_OK
+            || msg.type != CR_STUN_BINDING_SUCCESS
+            || cr_stun_verify(&msg, p->answer.pwd, strlen(p->answer.pwd))
+               != CR_OK)
+        {
+            return;
+        }
+
+        if (!p->stun_ok) {
+            p->stun_ok = true;
+            transport_dtls(p, cr_dtls_start(p->dtls, p->now_us));
+        }
+
+    } else if (cr_dtls_is_dtls(data, len)) {
+        transport_dtls(p, cr_dtls_input(p->dtls, data, len, p->now_us));
+
+    } else if (cr_rtp_is_rtcp(data, len)) {
+        transport_rtcp(p, data, len);
+    }
+}
+
+
+static void
+transport_rtcp_send(publisher_t *p, cr_writer_t *w)
+{
+    size_t  len = cr_writer_len(w);
+
+    if (!w->overflow && cr_srtp_seal_rtcp(p->srtp, w->start, &len) == CR_OK)
+    {
+        transport_send_raw(p, w->start, len);
+    }
+}
+
+
+/* Each stream's clock against the wall's, as of the last frame. */
+static void
+transport_sr(publisher_t *p, unsigned which)
+{
+    uint8_t           buf[256];
+    int64_t           ahead_us;
+    cr_writer_t       w;
+    cr_rtcp_sr_t      sr;
+    const stream_t   *s = &p->streams[which];
+    const media_t    *m = &p->media[which];
+    struct timespec   ts;
+
+    if (s->packets == 0) {
+        return;
+    }
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+
+    sr.ntp = ((uint64_t) ts.tv_sec + NTP_EPOCH) << 32
+             | ((uint64_t) ts.tv_nsec << 32) / 1000000000;
+
+    /* s->timestamp is due at s->next_us */
+    ahead_us = p->now_us - s->next_us;
+    sr.rtp_timestamp = s->timestamp
+                       + (uint32_t) (int32_t) (ahead_us * m->clock_rate
+                                               / 1000000);
+    sr.packets = s->packets;
+    sr.octets = s->octets;
+
+    cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);
+    cr_rtcp_write_sr(&w, s->ssrc, &sr);
+    cr_rtcp_write_sdes(&w, s->ssrc, "publisher");
+    transport_rtcp_send(p, &w);
+}
+
+
+void
+transport_bye(publisher_t *p)
+{
+    uint8_t      buf[256];
+    unsigned     i;
+    cr_writer_t  w;
+
+    for (i = 0; i < 2 && p->srtp != NULL; i++) {
+        if (p->streams[i].packets != 0) {
+            cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);
+            cr_rtcp_write_rr(&w, p->streams[i].ssrc, NULL, 0);
+            cr_rtcp_write_bye(&w, p->streams[i].ssrc);
+            transport_rtcp_send(p, &w);
+        }
+    }
+
+    cr_dtls_close(p->dtls);
+}
+
+
+static void
+transport_due(publisher_t *p)
+{
+    int64_t   migrate_us;
+    unsigned  i;
+
+    if (p->now_us - p->stun_us >= (p->stun_ok ? STUN_US : STUN_FIRST_US)) {
+        transport_stun(p);
+    }
+
+    if (p->now_us >= cr_dtls_deadline(p->dtls)) {
+        transport_dtls(p, cr_dtls_timeout(p->dtls, p->now_us));
+    }
+
+    if (p->srtp == NULL) {
+        return;
+    }
+
+    migrate_us = p->connected_us + (int64_t) (p->options.migrate * 1000000);
+
+    if (p->options.migrate > 0 && !p->migrated && p->now_us >= migrate_us) {
+        p->migrated = transport_socket(p);
+        transport_stun(p);
+    }
+
+    for (i = 0; i < 2; i++) {
+        while (p->media[i].nframes != 0 && p->answer.taken[i]
+               && p->now_us >= p->streams[i].next_us)
+        {
+            send_frame(p, i);
+            p->streams[i].next_us += (int64_t) p->media[i].step * 1000000
+                                     / p->media[i].clock_rate;
+        }
+    }
+
+    if (p->now_us >= p->sr_us) {
+        transport_sr(p, AUDIO);
+        transport_sr(p, VIDEO);
+        p->sr_us = p->now_us + SR_US;
+    }
+}
+
+
+void
+transport_run(publisher_t *p, int64_t until_us)
+{
+    ssize_t        n;
+    uint8_t        buf[DATAGRAM_MAX];
+    struct pollfd  pfd;
+
+    for ( ;; ) {
+        p->now_us = monotonic_us();
+
+        if (p->now_us >= until_us || p->closed || p->failed != NULL) {
+            return;
+        }
+
+        while ((n = recv(p->fd, buf, sizeof(buf), 0)) >= 0) {
+            transport_input(p, buf, (size_t) n);
+        }
+
+        transport_due(p);
+
+        pfd.fd = p->fd;
+        pfd.events = POLLIN;
+        (void) poll(&pfd, 1, 2);
+    }
+}
