@@ -18,5 +18,7 @@ $(FFMPEG): $(wildcard ffmpeg-filters/* ffmpeg-filters/*/*) .ci/debian-source
 
 ffmpeg-compat:                          ## the overlay in other FFmpegs
 	@for suite in $(FFMPEG_COMPAT); do \
-	    ffmpeg-filters/build.sh $$suite build/ffmpeg-$$suite || exit 1; \
+	    ffmpeg-filters/build.sh $$suite build/ffmpeg-$$suite objects \
+	        || exit 1; \
+	    echo "  fits $$suite's FFmpeg"; \
 	done

@@ -1,0 +1,230 @@
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * Reads the chunk files of one participant, in the order in which they begin.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libavformat/avformat.h"
+#include "libavutil/avstring.h"
+#include "libavutil/log.h"
+#include "libavutil/macros.h"
+#include "libavutil/mathematics.h"
+#include "libavutil/mem.h"
+
+#include "callmix_media.h"
+
+
+typedef struct ChunkRef {
+    const CallMixSession   *session;
+    const CallMixChunk     *chunk;
+    int64_t                 start;
+} ChunkRef;
+
+
+struct CallMixDemux {
+    const char         *dir;
+    void               *log_ctx;
+    ChunkRef           *chunks;
+    int                 nb_chunks;
+    int                 next;           /* the chunk to open */
+    AVFormatContext    *fmt;            /* chunk next - 1, or NULL */
+    int                 video_index;    /* -1: none */
+    int                 audio_index;
+};
+
+
+static int
+compare_chunks(const void *a, const void *b)
+{
+    const ChunkRef *l = a, *r = b;
+
+    if (l->start != r->start)
+        return FFDIFFSIGN(l->start, r->start);
+
+    return FFDIFFSIGN(l->chunk->number, r->chunk->number);
+}
+
+
+int
+ff_callmix_demux_alloc(CallMixDemux **demuxp,
+                       const CallMixParticipant *participant,
+                       const char *dir, void *log_ctx)
+{
+    const CallMixSession *session;
+    CallMixDemux         *demux;
+    ChunkRef             *ref;
+    int                   nb = 0;
+
+    for (int i = 0; i < participant->nb_sessions; i++)
+        nb += participant->sessions[i]->nb_chunks;
+
+    demux = av_mallocz(sizeof(*demux));
+    if (!demux)
+        return AVERROR(ENOMEM);
+
+    demux->dir = dir;
+    demux->log_ctx = log_ctx;
+    demux->chunks = av_calloc(FFMAX(nb, 1), sizeof(*demux->chunks));
+
+    if (!demux->chunks) {
+        av_free(demux);
+        return AVERROR(ENOMEM);
+    }
+
+    for (int i = 0; i < participant->nb_sessions; i++) {
+        session = participant->sessions[i];
+
+        for (int j = 0; j < session->nb_chunks; j++) {
+            ref = &demux->chunks[demux->nb_chunks++];
+            ref->session = session;
+            ref->chunk = &session->chunks[j];
+            ref->start = ff_callmix_session_time(session,
+                                                 ref->chunk->has_video ? 1 : 2,
+                                                 ref->chunk->start_ms * 1000);
+        }
+    }
+
+    qsort(demux->chunks, demux->nb_chunks, sizeof(*demux->chunks),
+          compare_chunks);
+
+    *demuxp = demux;
+    return 0;
+}
+
+
+void
+ff_callmix_demux_free(CallMixDemux **demuxp)
+{
+    CallMixDemux *demux = *demuxp;
+
+    if (demux) {
+        avformat_close_input(&demux->fmt);
+        av_freep(&demux->chunks);
+    }
+
+    av_freep(demuxp);
+}
+
+
+static int
+open_chunk(CallMixDemux *demux)
+{
+    const ChunkRef  *ref = &demux->chunks[demux->next++];
+    AVFormatContext *fmt;
+    char            *url;
+    int              ret;
+
+    url = av_asprintf("file:%s/%s", demux->dir, ref->chunk->file);
+    fmt = avformat_alloc_context();
+
+    if (!url || !fmt) {
+        av_free(url);
+        avformat_free_context(fmt);
+        return AVERROR(ENOMEM);
+    }
+
+    fmt->protocol_whitelist = av_strdup("file");
+    fmt->format_whitelist = av_strdup("matroska,webm");
+
+    /* the file names all parameters, and packets are whole frames */
+    fmt->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+
+    ret = avformat_open_input(&fmt, url, NULL, NULL);
+    if (ret < 0) {
+        av_log(demux->log_ctx, AV_LOG_WARNING, "%s is left out: %s\n",
+               ref->chunk->file, av_err2str(ret));
+        av_free(url);
+        return ret == AVERROR(ENOMEM) ? ret : 0;
+    }
+
+    av_free(url);
+
+    demux->fmt = fmt;
+    demux->video_index = -1;
+    demux->audio_index = -1;
+
+    for (int i = 0; i < fmt->nb_streams; i++) {
+        AVStream *st = fmt->streams[i];
+
+        if (st->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
+            && demux->video_index < 0)
+        {
+            demux->video_index = i;
+
+        } else if (st->codecpar->codec_type == AVMEDIA_TYPE_AUDIO
+                   && demux->audio_index < 0)
+        {
+            demux->audio_index = i;
+
+        } else {
+            st->discard = AVDISCARD_ALL;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+ff_callmix_demux_read(CallMixDemux *demux, AVPacket *pkt,
+                      CallMixPacketInfo *info)
+{
+    const ChunkRef *ref;
+    AVStream       *st;
+    int             ret;
+
+    for ( ;; ) {
+        if (!demux->fmt) {
+            if (demux->next == demux->nb_chunks)
+                return AVERROR_EOF;
+
+            ret = open_chunk(demux);
+            if (ret < 0)
+                return ret;
+
+            continue;
+        }
+
+        ref = &demux->chunks[demux->next - 1];
+
+        ret = av_read_frame(demux->fmt, pkt);
+        if (ret < 0) {
+            if (ret != AVERROR_EOF) {
+                av_log(demux->log_ctx, AV_LOG_WARNING,
+                       "%s is damaged, its rest is left out: %s\n",
+                       ref->chunk->file, av_err2str(ret));
+            }
+
+            avformat_close_input(&demux->fmt);
+
+            if (ret == AVERROR(ENOMEM))
+                return ret;
+
+            continue;
+        }
+
+        if (pkt->pts != AV_NOPTS_VALUE
+            && (pkt->stream_index == demux->video_index
+                || pkt->stream_index == demux->audio_index))
+        {
+            break;
+        }
+
+        av_packet_unref(pkt);
+    }
+
+    st = demux->fmt->streams[pkt->stream_index];
+
+    av_packet_rescale_ts(pkt, st->time_base, AV_TIME_BASE_Q);
+    pkt->time_base = AV_TIME_BASE_Q;
+
+    info->par = st->codecpar;
+    info->session = ref->session;
+    info->track = st->id;
+    info->is_video = pkt->stream_index == demux->video_index;
+
+    return 0;
+}

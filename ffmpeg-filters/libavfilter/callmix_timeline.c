@@ -1,0 +1,347 @@
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * The timeline of a recording: who was there when, which chunk files hold
+ * their media, and how the clocks of these map to recording time.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "libavutil/avstring.h"
+#include "libavutil/error.h"
+#include "libavutil/macros.h"
+#include "libavutil/mem.h"
+
+#include "callmix.h"
+
+
+/* All records kept of a recording: bounds what a damaged journal costs. */
+#define MAX_RECORDS         2000000
+#define MAX_PARTICIPANTS    10000
+#define MAX_TRACKS          16
+
+/* Somebody who is back so soon has not been away. */
+#define SPAN_MERGE          2000000
+
+/* Without media for so long somebody is gone, whatever leave says. */
+#define SPAN_LINGER         1000000
+
+
+void
+ff_callmix_timeline_init(CallMixTimeline *tl)
+{
+    memset(tl, 0, sizeof(*tl));
+    tl->stop = CALLMIX_NEVER;
+}
+
+
+static void
+session_free(CallMixSession *session)
+{
+    for (int i = 0; i < session->nb_tracks; i++)
+        av_freep(&session->tracks[i].clocks);
+
+    for (int i = 0; i < session->nb_chunks; i++)
+        av_freep(&session->chunks[i].file);
+
+    av_freep(&session->tracks);
+    av_freep(&session->chunks);
+    av_free(session);
+}
+
+
+void
+ff_callmix_timeline_uninit(CallMixTimeline *tl)
+{
+    for (int i = 0; i < tl->nb_participants; i++) {
+        CallMixParticipant *p = tl->participants[i];
+
+        for (int j = 0; j < p->nb_sessions; j++)
+            session_free(p->sessions[j]);
+
+        av_freep(&p->sessions);
+        av_freep(&p->spans);
+        av_freep(&p->name);
+        av_free(p);
+    }
+
+    av_freep(&tl->participants);
+    tl->nb_participants = 0;
+}
+
+
+/* One more element at the end of an array that grows by doubling. */
+static void *
+array_add(CallMixTimeline *tl, void *array, int *nb, size_t size)
+{
+    uint8_t *ptr;
+
+    if (tl->nb_records >= MAX_RECORDS)
+        return NULL;
+
+    memcpy(&ptr, array, sizeof(ptr));
+
+    if (!(*nb & (*nb - 1))) {
+        ptr = av_realloc_array(ptr, *nb ? 2 * *nb : 1, size);
+        if (!ptr)
+            return NULL;
+
+        memcpy(array, &ptr, sizeof(ptr));
+    }
+
+    tl->nb_records++;
+    return memset(ptr + (*nb)++ * size, 0, size);
+}
+
+
+CallMixParticipant *
+ff_callmix_timeline_participant(CallMixTimeline *tl, const char *id)
+{
+    CallMixParticipant   *p, **slot;
+
+    for (int i = 0; i < tl->nb_participants; i++) {
+        if (!strcmp(tl->participants[i]->id, id))
+            return tl->participants[i];
+    }
+
+    if (tl->nb_participants >= MAX_PARTICIPANTS)
+        return NULL;
+
+    p = av_mallocz(sizeof(*p));
+    if (!p)
+        return NULL;
+
+    slot = array_add(tl, &tl->participants, &tl->nb_participants,
+                     sizeof(*slot));
+    if (!slot) {
+        av_free(p);
+        return NULL;
+    }
+
+    av_strlcpy(p->id, id, sizeof(p->id));
+    return *slot = p;
+}
+
+
+CallMixSession *
+ff_callmix_timeline_find_session(CallMixTimeline *tl, const char *id)
+{
+    for (int i = 0; i < tl->nb_participants; i++) {
+        CallMixParticipant *p = tl->participants[i];
+
+        for (int j = 0; j < p->nb_sessions; j++) {
+            if (!strcmp(p->sessions[j]->id, id))
+                return p->sessions[j];
+        }
+    }
+
+    return NULL;
+}
+
+
+CallMixSession *
+ff_callmix_timeline_session(CallMixTimeline *tl,
+                            CallMixParticipant *participant, const char *id)
+{
+    CallMixSession *session, **slot;
+
+    session = ff_callmix_timeline_find_session(tl, id);
+    if (session)
+        return session;
+
+    session = av_mallocz(sizeof(*session));
+    if (!session)
+        return NULL;
+
+    slot = array_add(tl, &participant->sessions, &participant->nb_sessions,
+                     sizeof(*slot));
+    if (!slot) {
+        av_free(session);
+        return NULL;
+    }
+
+    av_strlcpy(session->id, id, sizeof(session->id));
+    session->leave = CALLMIX_NEVER;
+    return *slot = session;
+}
+
+
+int
+ff_callmix_session_add_chunk(CallMixTimeline *tl, CallMixSession *session,
+                             const CallMixChunk *chunk)
+{
+    CallMixChunk *added;
+
+    added = array_add(tl, &session->chunks, &session->nb_chunks,
+                      sizeof(*added));
+    if (!added)
+        return AVERROR(ENOMEM);
+
+    *added = *chunk;
+    added->file = av_strdup(chunk->file);
+    return added->file ? 0 : AVERROR(ENOMEM);
+}
+
+
+int
+ff_callmix_session_add_clock(CallMixTimeline *tl, CallMixSession *session,
+                             int number, const CallMixClock *clock)
+{
+    CallMixTrack *track = NULL;
+    int           i;
+
+    for (i = 0; i < session->nb_tracks && !track; i++) {
+        if (session->tracks[i].number == number)
+            track = &session->tracks[i];
+    }
+
+    if (!track) {
+        if (session->nb_tracks >= MAX_TRACKS)
+            return AVERROR(EINVAL);
+
+        track = array_add(tl, &session->tracks, &session->nb_tracks,
+                          sizeof(*track));
+        if (!track)
+            return AVERROR(ENOMEM);
+
+        track->number = number;
+    }
+
+    if (!array_add(tl, &track->clocks, &track->nb_clocks, sizeof(*clock)))
+        return AVERROR(ENOMEM);
+
+    for (i = track->nb_clocks - 1; i > 0; i--) {
+        if (track->clocks[i - 1].media <= clock->media)
+            break;
+
+        track->clocks[i] = track->clocks[i - 1];
+    }
+
+    track->clocks[i] = *clock;
+    return 0;
+}
+
+
+int64_t
+ff_callmix_session_time(const CallMixSession *session, int number,
+                        int64_t media)
+{
+    const CallMixTrack *track = NULL;
+    const CallMixClock *clock;
+    int                 low, high, mid;
+
+    for (int i = 0; i < session->nb_tracks; i++) {
+        if (session->tracks[i].number == number)
+            track = &session->tracks[i];
+    }
+
+    if (!track || !track->nb_clocks)
+        return media;
+
+    /* the last record that begins at or before media, else the first one */
+
+    low = 0;
+    high = track->nb_clocks - 1;
+
+    while (low < high) {
+        mid = (low + high + 1) / 2;
+
+        if (track->clocks[mid].media <= media)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+
+    clock = &track->clocks[low];
+
+    return media + clock->offset
+           + (int64_t)((double)(media - clock->media) * clock->drift_ppb / 1e9);
+}
+
+
+static int
+compare_spans(const void *a, const void *b)
+{
+    const CallMixSpan *l = a, *r = b;
+
+    return FFDIFFSIGN(l->start, r->start);
+}
+
+
+/* A session's span; 0: it has no media. */
+static int
+session_span(const CallMixSession *session, CallMixSpan *span)
+{
+    const CallMixChunk *first, *last;
+    int64_t             end;
+    int                 track;
+
+    if (!session->nb_chunks)
+        return 0;
+
+    /* video is track 1 and audio track 2; audio alone uses its own clock */
+
+    first = &session->chunks[0];
+    last = &session->chunks[session->nb_chunks - 1];
+    track = first->has_video ? 1 : 2;
+
+    span->start = ff_callmix_session_time(session, track,
+                                          first->start_ms * 1000);
+    span->has_video = first->has_video;
+    span->end = session->leave;
+
+    if (last->end_ms >= 0) {
+        track = last->has_video ? 1 : 2;
+        end = ff_callmix_session_time(session, track, last->end_ms * 1000);
+        span->end = FFMIN(span->end, end + SPAN_LINGER);
+    }
+
+    return 1;
+}
+
+
+int
+ff_callmix_timeline_update(CallMixTimeline *tl)
+{
+    CallMixParticipant *p;
+    CallMixSpan        *span;
+    int                 nb;
+
+    for (int i = 0; i < tl->nb_participants; i++) {
+        p = tl->participants[i];
+
+        av_freep(&p->spans);
+        p->nb_spans = 0;
+
+        if (!p->nb_sessions)
+            continue;
+
+        p->spans = av_calloc(p->nb_sessions, sizeof(*p->spans));
+        if (!p->spans)
+            return AVERROR(ENOMEM);
+
+        nb = 0;
+
+        for (int j = 0; j < p->nb_sessions; j++)
+            nb += session_span(p->sessions[j], &p->spans[nb]);
+
+        qsort(p->spans, nb, sizeof(*p->spans), compare_spans);
+
+        for (int j = 0; j < nb; j++) {
+            span = p->nb_spans ? &p->spans[p->nb_spans - 1] : NULL;
+
+            if (span && (span->end == CALLMIX_NEVER
+                         || p->spans[j].start - span->end < SPAN_MERGE))
+            {
+                span->end = FFMAX(span->end == CALLMIX_NEVER ? 0 : span->end,
+                                  p->spans[j].end);
+                continue;
+            }
+
+            p->spans[p->nb_spans++] = p->spans[j];
+        }
+    }
+
+    return 0;
+}
