@@ -137,25 +137,28 @@ typedef struct {
 cr_status_e cr_sdp_parse(const char *text, size_t len, cr_sdp_desc_t *desc,
     const char **why);
 
-/*
- * Takes the next line, without its end, off *text.  CR_DECLINED: there is
- * no more; CR_INVALID, CR_LIMIT: it is none of SDP.
- */
-cr_status_e cr_sdp_line(cr_str_t *text, cr_str_t *line, const char **why);
-
 /* Reads "a=name" or "a=name:value" of the common attributes; CR_DECLINED
  * when it is another one. */
 cr_status_e cr_sdp_common(cr_sdp_common_t *common, const cr_str_t *name,
     const cr_str_t *value, const char **why);
-
-/* Splits "a=name:value"; false when the line is no attribute. */
-bool cr_sdp_attribute(const cr_str_t *line, cr_str_t *name, cr_str_t *value);
 
 /* Whether mid is one of the space-separated words of a group. */
 bool cr_sdp_in_group(const cr_str_t *group, const cr_str_t *mid);
 
 /* Checks a ufrag or password: ice-chars, between min and max of them. */
 bool cr_sdp_ice_valid(const cr_str_t *s, size_t min, size_t max);
+
+
+/* sdp_text.c */
+
+/*
+ * Takes the next line, without its end, off *text.  CR_DECLINED: there is
+ * no more; CR_INVALID, CR_LIMIT: it is none of SDP.
+ */
+cr_status_e cr_sdp_line(cr_str_t *text, cr_str_t *line, const char **why);
+
+/* Splits "a=name:value"; false when the line is no attribute. */
+bool cr_sdp_attribute(const cr_str_t *line, cr_str_t *name, cr_str_t *value);
 
 /* The next word of *text, separated by spaces; empty at the end. */
 cr_str_t cr_str_word(cr_str_t *text);
