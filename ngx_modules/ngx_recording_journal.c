@@ -156,7 +156,8 @@ ngx_recording_journal_open(ngx_recording_journal_t *j)
 
 
 static void
-ngx_recording_journal_appended(void *ctx, ngx_int_t rc, ngx_err_t err, size_t len)
+ngx_recording_journal_appended(void *ctx, ngx_int_t rc, ngx_err_t err,
+    size_t len)
 {
     ngx_recording_journal_t       *j;
     ngx_recording_journal_line_t  *l;
@@ -200,7 +201,8 @@ ngx_recording_journal_idle(ngx_recording_journal_t *j)
 
 
 static void
-ngx_recording_journal_closed(void *ctx, ngx_int_t rc, ngx_err_t err, size_t len)
+ngx_recording_journal_closed(void *ctx, ngx_int_t rc, ngx_err_t err,
+    size_t len)
 {
     ngx_recording_journal_t  *j;
 

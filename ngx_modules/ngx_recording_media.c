@@ -6,7 +6,6 @@
  */
 
 
-#include "base/opus.h"
 #include "ngx_callrec.h"
 #include "ngx_recording_join.h"
 

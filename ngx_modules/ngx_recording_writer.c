@@ -42,6 +42,7 @@ struct ngx_recording_writer_s {
     ngx_event_t               timer;
     ngx_thread_task_t         task;
     unsigned                  posted:1;
+    unsigned                  calling:1;     /* callbacks */
     unsigned                  destroyed:1;
 
     /* the thread's while a task is posted */
@@ -120,7 +121,7 @@ ngx_recording_writer_destroy(ngx_recording_writer_t *w)
 {
     w->destroyed = 1;
 
-    if (!w->posted && ngx_queue_empty(&w->waiting)) {
+    if (!w->posted && !w->calling && ngx_queue_empty(&w->waiting)) {
         ngx_recording_writer_free(w);
     }
 }
@@ -441,9 +442,10 @@ ngx_recording_writer_do_append(ngx_recording_writer_t *w, u_char *data,
         return;
     }
 
-    if (!w->shared && n != 0) {
-        /* so that the file ends with a whole cluster */
-        (void) ftruncate(w->fd, w->size);
+    /* the file shall end with a whole cluster */
+
+    if (!w->shared && n != 0 && ftruncate(w->fd, w->size) == -1) {
+        w->size += n;
     }
 }
 
@@ -485,6 +487,8 @@ ngx_recording_writer_done(ngx_event_t *ev)
     /* what waits can be written while the callbacks run */
     ngx_recording_writer_post(w);
 
+    w->calling = 1;
+
     while (!ngx_queue_empty(&batch)) {
         q = ngx_queue_head(&batch);
         ngx_queue_remove(q);
@@ -501,6 +505,8 @@ ngx_recording_writer_done(ngx_event_t *ev)
 
         ngx_free(op);
     }
+
+    w->calling = 0;
 
     if (w->posted || !ngx_queue_empty(&w->waiting)) {
         return;
