@@ -74,7 +74,8 @@ typedef struct {
  * Parses an offer and negotiates it.  On any status but CR_OK *why is a
  * static sentence for the client's problem body:
  *   CR_INVALID      not SDP, or it lacks what WebRTC must have
- *   CR_UNSUPPORTED  no m-line with a codec that we take, no BUNDLE, ...
+ *   CR_DECLINED     no m-line with a codec that we take
+ *   CR_UNSUPPORTED  nothing is sent, no BUNDLE, ...
  *   CR_LIMIT        more lines or m-lines than we take
  */
 cr_status_e cr_sdp_negotiate(const char *offer, size_t len,

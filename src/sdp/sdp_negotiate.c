@@ -96,7 +96,7 @@ cr_sdp_negotiate(const char *offer, size_t len,
 
     if (session->nmedia == 0) {
         *why = "The offer has no codec that is recorded here.";
-        return CR_UNSUPPORTED;
+        return CR_DECLINED;
     }
 
     return CR_OK;

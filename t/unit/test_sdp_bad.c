@@ -56,7 +56,7 @@ other_codecs_are_rejected(void **state)
     assert_int_equal(session.nmedia, 1);
 
     assert_refused(edited(edited(offer, "90000", "8000"), "48000", "16000"),
-                   CR_UNSUPPORTED, "codec");
+                   CR_DECLINED, "codec");
 }
 
 
