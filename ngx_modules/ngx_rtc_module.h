@@ -1,0 +1,286 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * What the files of ngx_rtc_module share.
+ *
+ *     ngx_rtc_module.c      directives, shared memory, start and end
+ *     ngx_rtc_api.c         what ngx_http_whip calls
+ *     ngx_rtc_directory.c   sessions of all workers, in shared memory
+ *     ngx_rtc_udp.c         sockets
+ *     ngx_rtc_route.c       which session a datagram belongs to
+ *     ngx_rtc_session.c     sessions of this worker
+ */
+
+#ifndef _NGX_RTC_MODULE_H_INCLUDED_
+#define _NGX_RTC_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "dtls/dtls.h"
+#include "ngx_callrec.h"
+#include "ngx_recording.h"
+#include "ngx_rtc.h"
+#include "peer/peer.h"
+
+
+#define NGX_RTC_LISTEN_MAX        16
+#define NGX_RTC_PATHS_MAX         4       /* addresses of one session */
+#define NGX_RTC_DIR_BUCKETS       2048
+#define NGX_RTC_SESSION_BUCKETS   256
+#define NGX_RTC_ROUTE_BUCKETS     4096
+#define NGX_RTC_FOREIGN_MAX       4096    /* routes to other workers */
+#define NGX_RTC_CERT_MAX          4096
+#define NGX_RTC_BATCH             32      /* datagrams of one recvmmsg() */
+#define NGX_RTC_BATCHES           4       /* of one event */
+#define NGX_RTC_DATAGRAM_MAX      2048
+
+
+typedef struct ngx_rtc_dir_entry_s  ngx_rtc_dir_entry_t;
+typedef struct ngx_rtc_session_s    ngx_rtc_session_t;
+typedef struct ngx_rtc_worker_s     ngx_rtc_worker_t;
+
+
+/* The directory in shared memory. */
+typedef struct {
+    ngx_queue_t              by_id[NGX_RTC_DIR_BUCKETS];
+    ngx_queue_t              by_ufrag[NGX_RTC_DIR_BUCKETS];
+    ngx_queue_t              by_path[NGX_RTC_DIR_BUCKETS];
+    ngx_queue_t              by_call[NGX_RTC_DIR_BUCKETS];
+    ngx_queue_t              by_client[NGX_RTC_DIR_BUCKETS];
+    ngx_queue_t              pending;      /* no owner yet, oldest first */
+    ngx_queue_t              adopted;
+    ngx_uint_t               nentries;
+
+    /* what the newest generation listens on */
+    ngx_uint_t               workers;
+    ngx_uint_t               nlistens;
+    cr_addr_t                listens[NGX_RTC_LISTEN_MAX];
+
+    size_t                   cert_len;
+    char                     cert[NGX_RTC_CERT_MAX];
+} ngx_rtc_sh_t;
+
+
+typedef struct {
+    unsigned                 configured:1;
+
+    ngx_str_t                zone_name;
+    size_t                   zone_size;
+    ngx_array_t              listens;         /* cr_addr_t */
+    ngx_array_t              publics;         /* cr_addr_t, port may be 0 */
+    ngx_int_t                max_sessions;
+    ngx_int_t                max_sessions_per_address;
+    ngx_int_t                max_sessions_per_call;
+    size_t                   max_bitrate;
+    size_t                   recv_buffer;
+    ngx_msec_t               connect_timeout;
+    ngx_msec_t               session_timeout;
+    ngx_msec_t               nack_timeout;
+    cr_sdp_config_t          sdp;
+
+    ngx_shm_zone_t          *shm_zone;
+    ngx_rtc_sh_t            *sh;
+    ngx_slab_pool_t         *shpool;
+    ngx_rtc_worker_t        *worker;
+} ngx_rtc_conf_t;
+
+
+/* A session as it is in the directory; a copy. */
+typedef struct {
+    ngx_recording_publisher_info_t  info;
+    cr_sdp_session_t         sdp;
+    char                     ufrag[NGX_RTC_UFRAG_LEN + 1];
+    char                     pwd[NGX_RTC_PWD_LEN + 1];
+    ngx_uint_t               etag;
+    ngx_pid_t                owner;           /* 0: not adopted yet */
+    cr_addr_t                client;          /* of the POST */
+    int64_t                  created_us;
+} ngx_rtc_record_t;
+
+
+/* What a STUN request is checked with. */
+typedef struct {
+    char                     id[CR_ID_MAX + 1];
+    char                     pwd[NGX_RTC_PWD_LEN + 1];
+    ngx_pid_t                owner;
+    unsigned                 previous:1;      /* from before an ICE restart */
+} ngx_rtc_credentials_t;
+
+
+/* One of our sockets, as this worker has it. */
+typedef struct {
+    ngx_socket_t             fd;              /* a duplicate, for sending */
+    cr_addr_t                addr;
+    unsigned                 wildcard:1;
+    ngx_connection_t        *reader;          /* after a reload, see _udp.c */
+} ngx_rtc_listener_t;
+
+
+/* A datagram and its way. */
+typedef struct {
+    cr_addr_t                remote;
+    cr_addr_t                local;
+    ngx_rtc_listener_t      *listener;
+    unsigned                 forwarded:1;
+} ngx_rtc_path_t;
+
+
+/* Where the datagrams of an address go. */
+typedef struct {
+    ngx_queue_t              queue;           /* in a bucket */
+    ngx_queue_t              link;            /* session's or foreign list */
+    ngx_rtc_path_t           path;
+    ngx_rtc_session_t       *session;         /* NULL: to another worker */
+    ngx_pid_t                owner;
+    ngx_msec_t               seen;
+} ngx_rtc_route_t;
+
+
+struct ngx_rtc_session_s {
+    ngx_queue_t              queue;           /* in a bucket */
+    ngx_queue_t              routes;
+    ngx_uint_t               nroutes;
+
+    ngx_recording_publisher_info_t  info;
+    cr_sdp_session_t         sdp;
+    char                     ufrag[NGX_RTC_UFRAG_LEN + 1];
+    char                     ufrag_before[NGX_RTC_UFRAG_LEN + 1];
+
+    cr_peer_t               *peer;
+    ngx_recording_publisher_t  *publisher;
+    const ngx_rtc_path_t    *path;            /* of the current datagram */
+    ngx_event_t              timer;
+    int64_t                  timer_us;        /* when it is due */
+    int64_t                  stats_us;        /* when the next are due */
+    cr_peer_reason_e         reason;
+    uint32_t                 keyframes;       /* wanted, by track */
+
+    unsigned                 busy:1;          /* within the peer's code */
+    unsigned                 refused:1;       /* the engine has no place */
+    unsigned                 closed:1;
+};
+
+
+struct ngx_rtc_worker_s {
+    cr_dtls_cert_t          *cert;
+    ngx_rtc_listener_t       listeners[NGX_RTC_LISTEN_MAX];
+    ngx_uint_t               nlisteners;
+
+    ngx_queue_t              sessions[NGX_RTC_SESSION_BUCKETS];
+    ngx_uint_t               nsessions;
+
+    ngx_queue_t              routes[NGX_RTC_ROUTE_BUCKETS];
+    ngx_queue_t              foreign;         /* least recently used last */
+    ngx_uint_t               nforeign;
+
+    /* lookups for strangers, per second */
+    time_t                   lookup_second;
+    ngx_uint_t               lookups;
+
+    /* datagrams on their way to another worker */
+    ngx_pid_t                forward_to;
+    size_t                   forward_len;
+    u_char                   forward[NGX_CALLREC_PACKET_MAX];
+
+    ngx_event_t              sweep;
+    unsigned                 draining:1;      /* superseded, see _exit() */
+    unsigned                 quitting:1;
+
+    u_char                   buffers[NGX_RTC_BATCH][NGX_RTC_DATAGRAM_MAX];
+};
+
+
+static ngx_inline ngx_rtc_conf_t *
+ngx_rtc_conf(void)
+{
+    return (ngx_rtc_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_rtc_module);
+}
+
+
+/* ngx_rtc_directory.c; all lock the zone for themselves */
+
+void ngx_rtc_dir_init(ngx_rtc_sh_t *sh);
+/* NGX_OK, NGX_BUSY with *why (a limit), NGX_ERROR (a ufrag or id taken) */
+ngx_int_t ngx_rtc_dir_add(ngx_rtc_conf_t *rcf, const ngx_rtc_record_t *rec,
+    const char **why);
+ngx_int_t ngx_rtc_dir_get(ngx_rtc_conf_t *rcf, const char *id,
+    ngx_rtc_record_t *rec);
+ngx_int_t ngx_rtc_dir_credentials(ngx_rtc_conf_t *rcf, const u_char *ufrag,
+    size_t len, ngx_rtc_credentials_t *cred);
+/* Makes this process the owner; NGX_DECLINED: another one is, or gone. */
+ngx_int_t ngx_rtc_dir_adopt(ngx_rtc_conf_t *rcf, const char *id,
+    ngx_rtc_record_t *rec);
+/* Takes ufrag, pwd and sdp.remote_*; fills all of *rec. */
+ngx_int_t ngx_rtc_dir_restart(ngx_rtc_conf_t *rcf, const char *id,
+    ngx_rtc_record_t *rec);
+/* owner: only if it is his, 0: anyone's; fills *rec if it is not NULL. */
+ngx_int_t ngx_rtc_dir_remove(ngx_rtc_conf_t *rcf, const char *id,
+    ngx_pid_t owner, ngx_pid_t *was);
+void ngx_rtc_dir_path(ngx_rtc_conf_t *rcf, const char *id,
+    const cr_addr_t *remote);
+ngx_pid_t ngx_rtc_dir_path_owner(ngx_rtc_conf_t *rcf,
+    const cr_addr_t *remote);
+/* Drops what was never adopted and what belonged to the dead. */
+void ngx_rtc_dir_sweep(ngx_rtc_conf_t *rcf, ngx_log_t *log);
+
+
+/* ngx_rtc_udp.c */
+
+char *ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf,
+    ngx_addr_t *addr);
+void ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
+ngx_int_t ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
+/* Goes on reading the sockets that no newer worker reads. */
+void ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log);
+void ngx_rtc_udp_done(ngx_rtc_worker_t *w);
+void ngx_rtc_udp_send(const ngx_rtc_path_t *path, const cr_addr_t *to,
+    const uint8_t *data, size_t len, ngx_log_t *log);
+ngx_rtc_listener_t *ngx_rtc_udp_listener(ngx_rtc_worker_t *w,
+    const cr_addr_t *local);
+void ngx_rtc_addr_from(cr_addr_t *addr, const struct sockaddr *sa);
+socklen_t ngx_rtc_addr_to(const cr_addr_t *addr, ngx_sockaddr_t *sa);
+
+
+/* ngx_rtc_route.c */
+
+void ngx_rtc_route_init(ngx_rtc_worker_t *w);
+void ngx_rtc_route_done(ngx_rtc_worker_t *w);
+void ngx_rtc_route_datagram(ngx_rtc_conf_t *rcf, const ngx_rtc_path_t *path,
+    u_char *data, size_t len, int64_t now_us);
+void ngx_rtc_route_message(ngx_pid_t from, u_char *data, size_t len);
+void ngx_rtc_route_flush(ngx_rtc_worker_t *w);
+/* The address is proven to be the session's. */
+void ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
+    const ngx_rtc_path_t *path);
+const ngx_rtc_path_t *ngx_rtc_route_path(ngx_rtc_session_t *s,
+    const cr_addr_t *remote);
+void ngx_rtc_route_forget(ngx_rtc_worker_t *w, ngx_rtc_session_t *s);
+
+
+/* ngx_rtc_session.c */
+
+ngx_rtc_session_t *ngx_rtc_session_open(ngx_rtc_conf_t *rcf,
+    const ngx_rtc_record_t *rec);
+ngx_rtc_session_t *ngx_rtc_session_by_id(ngx_rtc_worker_t *w,
+    const char *id);
+/* The session may be gone afterwards. */
+void ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
+    const ngx_rtc_path_t *path, u_char *data, size_t len, int64_t now_us);
+void ngx_rtc_session_restarted(ngx_rtc_session_t *s,
+    const ngx_rtc_record_t *rec);
+void ngx_rtc_session_end(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s);
+void ngx_rtc_session_end_all(ngx_rtc_conf_t *rcf);
+void ngx_rtc_session_message(ngx_pid_t from, u_char *data, size_t len);
+ngx_int_t ngx_rtc_session_tell(ngx_pid_t owner, ngx_uint_t op,
+    const ngx_rtc_record_t *rec, ngx_log_t *log);
+
+#define NGX_RTC_TELL_CLOSE    1
+#define NGX_RTC_TELL_RESTART  2
+
+
+#endif /* _NGX_RTC_MODULE_H_INCLUDED_ */

@@ -1,0 +1,580 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * UDP sockets.  The master makes one per worker for each "listen"
+ * (reuseport); a reload hands them to the workers of the same number.  For
+ * sending, each worker keeps a duplicate, which outlives the closing of
+ * listening sockets when it is asked to leave.  Sockets that a reload does
+ * not hand on (fewer workers, a changed "listen") still get their share of
+ * datagrams from the kernel, so the old worker goes on reading those.
+ */
+
+
+#include "ngx_rtc_module.h"
+
+
+#define NGX_RTC_CONTROL  64
+
+/* Big enough for either family, aligned as the kernel wants it. */
+typedef union {
+    struct cmsghdr  align;
+    u_char          in[CMSG_SPACE(sizeof(struct in_pktinfo))];
+    u_char          in6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    u_char          space[NGX_RTC_CONTROL];
+} ngx_rtc_control_t;
+
+
+static void ngx_rtc_udp_handler(ngx_connection_t *c);
+static void ngx_rtc_udp_read(ngx_event_t *rev);
+static ngx_int_t ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf,
+    ngx_rtc_listener_t *listener, ngx_socket_t fd, ngx_log_t *log);
+static void ngx_rtc_udp_pktinfo(struct msghdr *msg, cr_addr_t *addr);
+static ngx_uint_t ngx_rtc_udp_handed_on(ngx_rtc_conf_t *rcf,
+    const cr_addr_t *addr);
+
+
+char *
+ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf, ngx_addr_t *addr)
+{
+    cr_addr_t        *listen;
+    ngx_uint_t        i;
+    ngx_listening_t  *ls;
+
+    if (rcf->listens.nelts == NGX_RTC_LISTEN_MAX) {
+        return "is given too often";
+    }
+
+    listen = ngx_array_push(&rcf->listens);
+    if (listen == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_rtc_addr_from(listen, addr->sockaddr);
+
+    for (i = 0; i < rcf->listens.nelts - 1; i++) {
+        if (cr_addr_equal((cr_addr_t *) rcf->listens.elts + i, listen)) {
+            return "has a duplicate address";
+        }
+    }
+
+    ls = ngx_create_listening(cf, addr->sockaddr, addr->socklen);
+    if (ls == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ls->type = SOCK_DGRAM;
+    ls->reuseport = 1;
+    ls->wildcard = ngx_inet_wildcard(addr->sockaddr);
+    ls->handler = ngx_rtc_udp_handler;
+    ls->logp = &cf->cycle->new_log;
+    ls->log.data = &ls->addr_text;
+    ls->log.handler = ngx_accept_log_error;
+
+#if (NGX_HAVE_INET6)
+    ls->ipv6only = 1;
+#endif
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * In the master, which may pass net.core.rmem_max; and notes for the workers
+ * of older generations what the new ones will read.
+ */
+
+void
+ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
+{
+    int               size;
+    ngx_uint_t        i;
+    ngx_rtc_sh_t     *sh;
+    ngx_core_conf_t  *ccf;
+    ngx_listening_t  *ls;
+
+    size = (int) rcf->recv_buffer;
+    ls = cycle->listening.elts;
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+        if (ls[i].handler != ngx_rtc_udp_handler
+            || ls[i].fd == (ngx_socket_t) -1)
+        {
+            continue;
+        }
+
+        if (setsockopt(ls[i].fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+                       sizeof(int))
+            == -1
+            && setsockopt(ls[i].fd, SOL_SOCKET, SO_RCVBUF, &size,
+                          sizeof(int))
+            == -1)
+        {
+            ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_socket_errno,
+                          "setsockopt(SO_RCVBUF, %d) %V failed, ignored",
+                          size, &ls[i].addr_text);
+        }
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    sh = rcf->sh;
+
+    ngx_shmtx_lock(&rcf->shpool->mutex);
+
+    sh->workers = ccf->master ? (ngx_uint_t) ccf->worker_processes : 1;
+    sh->nlistens = rcf->listens.nelts;
+    ngx_memcpy(sh->listens, rcf->listens.elts,
+               rcf->listens.nelts * sizeof(cr_addr_t));
+
+    ngx_shmtx_unlock(&rcf->shpool->mutex);
+}
+
+
+ngx_int_t
+ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
+{
+    ngx_uint_t           i;
+    ngx_listening_t     *ls;
+    ngx_rtc_worker_t    *w;
+    ngx_rtc_listener_t  *listener;
+
+    w = rcf->worker;
+    ls = cycle->listening.elts;
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+
+        /* ours: of this worker, so it has a connection */
+
+        if (ls[i].handler != ngx_rtc_udp_handler
+            || ls[i].worker != ngx_worker || ls[i].connection == NULL)
+        {
+            continue;
+        }
+
+        listener = &w->listeners[w->nlisteners++];
+
+        listener->fd = fcntl(ls[i].fd, F_DUPFD_CLOEXEC, 0);
+
+        if (listener->fd == (ngx_socket_t) -1) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_socket_errno,
+                          "fcntl(F_DUPFD_CLOEXEC) failed");
+            w->nlisteners--;
+            return NGX_ERROR;
+        }
+
+        ngx_rtc_addr_from(&listener->addr, ls[i].sockaddr);
+        listener->wildcard = ls[i].wildcard;
+
+        ls[i].connection->data = listener;
+        ls[i].connection->read->handler = ngx_rtc_udp_read;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log)
+{
+    ngx_uint_t           i;
+    ngx_connection_t    *c;
+    ngx_rtc_worker_t    *w;
+    ngx_rtc_listener_t  *listener;
+
+    w = rcf->worker;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        listener = &w->listeners[i];
+
+        if (listener->reader != NULL
+            || ngx_rtc_udp_handed_on(rcf, &listener->addr))
+        {
+            continue;
+        }
+
+        c = ngx_get_connection(listener->fd, log);
+        if (c == NULL) {
+            continue;
+        }
+
+        c->data = listener;
+        c->type = SOCK_DGRAM;
+        c->read->handler = ngx_rtc_udp_read;
+        c->read->log = log;
+        c->write->log = log;
+
+        if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK) {
+            ngx_free_connection(c);
+            c->fd = (ngx_socket_t) -1;
+            continue;
+        }
+
+        listener->reader = c;
+    }
+}
+
+
+void
+ngx_rtc_udp_done(ngx_rtc_worker_t *w)
+{
+    ngx_uint_t           i;
+    ngx_rtc_listener_t  *listener;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        listener = &w->listeners[i];
+
+        if (listener->reader != NULL) {
+            ngx_close_connection(listener->reader);
+            listener->reader = NULL;
+
+        } else {
+            (void) ngx_close_socket(listener->fd);
+        }
+    }
+
+    w->nlisteners = 0;
+}
+
+
+void
+ngx_rtc_udp_send(const ngx_rtc_path_t *path, const cr_addr_t *to,
+    const uint8_t *data, size_t len, ngx_log_t *log)
+{
+    ngx_err_t            err;
+    struct iovec         iov;
+    struct msghdr        msg;
+    ngx_sockaddr_t       sa;
+    struct cmsghdr      *cmsg;
+    struct in_pktinfo   *info;
+    ngx_rtc_control_t    control;
+#if (NGX_HAVE_INET6)
+    struct in6_pktinfo  *info6;
+#endif
+
+    if (path->listener->addr.family != to->family) {
+        return;
+    }
+
+    iov.iov_base = (void *) data;
+    iov.iov_len = len;
+
+    ngx_memzero(&msg, sizeof(struct msghdr));
+
+    msg.msg_name = &sa;
+    msg.msg_namelen = ngx_rtc_addr_to(to, &sa);
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+
+    if (path->listener->wildcard) {
+
+        /* answers leave from the address that was asked */
+
+        ngx_memzero(&control, sizeof(ngx_rtc_control_t));
+
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof(ngx_rtc_control_t);
+
+        cmsg = CMSG_FIRSTHDR(&msg);
+
+        if (to->family == 4) {
+            cmsg->cmsg_level = IPPROTO_IP;
+            cmsg->cmsg_type = IP_PKTINFO;
+            cmsg->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
+            msg.msg_controllen = CMSG_SPACE(sizeof(struct in_pktinfo));
+
+            info = (struct in_pktinfo *) CMSG_DATA(cmsg);
+            ngx_memcpy(&info->ipi_spec_dst, path->local.ip, 4);
+        }
+
+#if (NGX_HAVE_INET6)
+        else {
+            cmsg->cmsg_level = IPPROTO_IPV6;
+            cmsg->cmsg_type = IPV6_PKTINFO;
+            cmsg->cmsg_len = CMSG_LEN(sizeof(struct in6_pktinfo));
+            msg.msg_controllen = CMSG_SPACE(sizeof(struct in6_pktinfo));
+
+            info6 = (struct in6_pktinfo *) CMSG_DATA(cmsg);
+            ngx_memcpy(&info6->ipi6_addr, path->local.ip, 16);
+        }
+#endif
+    }
+
+    if (sendmsg(path->listener->fd, &msg, MSG_NOSIGNAL) != -1) {
+        return;
+    }
+
+    err = ngx_socket_errno;
+
+    if (err == NGX_EAGAIN || err == NGX_EINTR || err == ENOBUFS) {
+
+        /* the network loses datagrams too: protocols send again */
+
+        ngx_log_debug0(NGX_LOG_DEBUG_EVENT, log, err, "sendmsg() is full");
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, log, err, "sendmsg() to a publisher failed");
+}
+
+
+/* The socket from which an answer of this address can leave. */
+
+ngx_rtc_listener_t *
+ngx_rtc_udp_listener(ngx_rtc_worker_t *w, const cr_addr_t *local)
+{
+    ngx_uint_t           i;
+    ngx_rtc_listener_t  *listener, *wildcard;
+
+    wildcard = NULL;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        listener = &w->listeners[i];
+
+        if (cr_addr_equal(&listener->addr, local)) {
+            return listener;
+        }
+
+        if (listener->wildcard && listener->addr.family == local->family
+            && listener->addr.port == local->port)
+        {
+            wildcard = listener;
+        }
+    }
+
+    return wildcard;
+}
+
+
+void
+ngx_rtc_addr_from(cr_addr_t *addr, const struct sockaddr *sa)
+{
+    const struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    const struct sockaddr_in6  *sin6;
+#endif
+
+    ngx_memzero(addr, sizeof(cr_addr_t));
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (const struct sockaddr_in *) sa;
+        addr->family = 4;
+        addr->port = ntohs(sin->sin_port);
+        ngx_memcpy(addr->ip, &sin->sin_addr, 4);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (const struct sockaddr_in6 *) sa;
+        addr->port = ntohs(sin6->sin6_port);
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            addr->family = 4;
+            ngx_memcpy(addr->ip, sin6->sin6_addr.s6_addr + 12, 4);
+            break;
+        }
+
+        addr->family = 6;
+        ngx_memcpy(addr->ip, &sin6->sin6_addr, 16);
+        break;
+#endif
+
+    default:
+        break;
+    }
+}
+
+
+socklen_t
+ngx_rtc_addr_to(const cr_addr_t *addr, ngx_sockaddr_t *sa)
+{
+    ngx_memzero(sa, sizeof(ngx_sockaddr_t));
+
+#if (NGX_HAVE_INET6)
+    if (addr->family == 6) {
+        sa->sockaddr_in6.sin6_family = AF_INET6;
+        sa->sockaddr_in6.sin6_port = htons(addr->port);
+        ngx_memcpy(&sa->sockaddr_in6.sin6_addr, addr->ip, 16);
+        return sizeof(struct sockaddr_in6);
+    }
+#endif
+
+    sa->sockaddr_in.sin_family = AF_INET;
+    sa->sockaddr_in.sin_port = htons(addr->port);
+    ngx_memcpy(&sa->sockaddr_in.sin_addr, addr->ip, 4);
+
+    return sizeof(struct sockaddr_in);
+}
+
+
+/* Marks our listening sockets; datagrams never get here. */
+
+static void
+ngx_rtc_udp_handler(ngx_connection_t *c)
+{
+    ngx_log_error(NGX_LOG_ALERT, c->log, 0, "rtc socket without its reader");
+}
+
+
+static void
+ngx_rtc_udp_read(ngx_event_t *rev)
+{
+    ngx_uint_t           i;
+    ngx_rtc_conf_t      *rcf;
+    ngx_connection_t    *c;
+    ngx_rtc_listener_t  *listener;
+
+    c = rev->data;
+
+    if (c->close) {
+
+        /* worker_shutdown_timeout: ngx_rtc_exit() does what is to be done */
+
+        c->close = 0;
+        return;
+    }
+
+    rcf = ngx_rtc_conf();
+    listener = c->data;
+
+    /* level-triggered: what is left brings another event */
+
+    for (i = 0; i < NGX_RTC_BATCHES; i++) {
+        if (ngx_rtc_udp_read_batch(rcf, listener, c->fd, rev->log)
+            != NGX_OK)
+        {
+            break;
+        }
+    }
+
+    ngx_rtc_route_flush(rcf->worker);
+}
+
+
+/* NGX_OK: there may be more. */
+
+static ngx_int_t
+ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
+    ngx_socket_t fd, ngx_log_t *log)
+{
+    int                i, n;
+    int64_t            now_us;
+    ngx_err_t          err;
+    struct iovec       iov[NGX_RTC_BATCH];
+    ngx_sockaddr_t     sa[NGX_RTC_BATCH];
+    ngx_rtc_path_t     path;
+    struct mmsghdr     msg[NGX_RTC_BATCH];
+    ngx_rtc_worker_t  *w;
+    ngx_rtc_control_t  control[NGX_RTC_BATCH];
+
+    w = rcf->worker;
+
+    ngx_memzero(msg, sizeof(msg));
+
+    for (i = 0; i < NGX_RTC_BATCH; i++) {
+        iov[i].iov_base = w->buffers[i];
+        iov[i].iov_len = NGX_RTC_DATAGRAM_MAX;
+
+        msg[i].msg_hdr.msg_name = &sa[i];
+        msg[i].msg_hdr.msg_namelen = sizeof(ngx_sockaddr_t);
+        msg[i].msg_hdr.msg_iov = &iov[i];
+        msg[i].msg_hdr.msg_iovlen = 1;
+
+        if (listener->wildcard) {
+            msg[i].msg_hdr.msg_control = &control[i];
+            msg[i].msg_hdr.msg_controllen = sizeof(ngx_rtc_control_t);
+        }
+    }
+
+    n = recvmmsg(fd, msg, NGX_RTC_BATCH, MSG_DONTWAIT, NULL);
+
+    if (n == -1) {
+        err = ngx_socket_errno;
+
+        if (err != NGX_EAGAIN && err != NGX_EINTR) {
+            ngx_log_error(NGX_LOG_ALERT, log, err, "recvmmsg() failed");
+        }
+
+        return NGX_DECLINED;
+    }
+
+    now_us = ngx_callrec_now_us();
+
+    for (i = 0; i < n; i++) {
+
+        if (msg[i].msg_hdr.msg_flags & MSG_TRUNC) {
+            continue;
+        }
+
+        path.listener = listener;
+        path.local = listener->addr;
+        path.forwarded = 0;
+
+        ngx_rtc_addr_from(&path.remote, &sa[i].sockaddr);
+
+        if (listener->wildcard) {
+            ngx_rtc_udp_pktinfo(&msg[i].msg_hdr, &path.local);
+        }
+
+        ngx_rtc_route_datagram(rcf, &path, w->buffers[i], msg[i].msg_len,
+                               now_us);
+    }
+
+    return n == NGX_RTC_BATCH ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_rtc_udp_pktinfo(struct msghdr *msg, cr_addr_t *addr)
+{
+    struct cmsghdr      *cmsg;
+    struct in_pktinfo    info;
+#if (NGX_HAVE_INET6)
+    struct in6_pktinfo   info6;
+#endif
+
+    for (cmsg = CMSG_FIRSTHDR(msg);
+         cmsg != NULL;
+         cmsg = CMSG_NXTHDR(msg, cmsg))
+    {
+        if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO) {
+            ngx_memcpy(&info, CMSG_DATA(cmsg), sizeof(struct in_pktinfo));
+            ngx_memcpy(addr->ip, &info.ipi_addr, 4);
+        }
+
+#if (NGX_HAVE_INET6)
+        if (cmsg->cmsg_level == IPPROTO_IPV6
+            && cmsg->cmsg_type == IPV6_PKTINFO)
+        {
+            ngx_memcpy(&info6, CMSG_DATA(cmsg), sizeof(struct in6_pktinfo));
+            ngx_memcpy(addr->ip, &info6.ipi6_addr, 16);
+        }
+#endif
+    }
+}
+
+
+/* Whether a worker of the newest generation reads this worker's socket. */
+
+static ngx_uint_t
+ngx_rtc_udp_handed_on(ngx_rtc_conf_t *rcf, const cr_addr_t *addr)
+{
+    ngx_uint_t     i, found;
+    ngx_rtc_sh_t  *sh;
+
+    sh = rcf->sh;
+    found = 0;
+
+    ngx_shmtx_lock(&rcf->shpool->mutex);
+
+    if (ngx_worker < sh->workers) {
+        for (i = 0; i < sh->nlistens; i++) {
+            found |= cr_addr_equal(&sh->listens[i], addr);
+        }
+    }
+
+    ngx_shmtx_unlock(&rcf->shpool->mutex);
+
+    return found;
+}
