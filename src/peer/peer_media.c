@@ -55,6 +55,7 @@ cr_peer_media_create(cr_peer_t *peer)
     const cr_media_params_t  *params;
 
     peer->ntracks = peer->session.nmedia;
+    peer->sender.tracks = peer->session.nmedia;
 
     for (i = 0; i < peer->ntracks; i++) {
         params = &peer->session.media[i];
@@ -306,9 +307,6 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     if (track->stream != NULL) {
         cr_peer_media_drop_stream(track);
         cr_peer_media_gap(track, 0);
-
-    } else {
-        peer->sender.tracks++;
     }
 
     track->stream = stream;

@@ -84,10 +84,10 @@ send_packet(publisher_t *p, const uint8_t *data, size_t len)
 
     if (random_below(p, 100000) < (uint32_t) (p->options.loss * 1000)) {
         p->dropped++;
-
-    } else {
-        transport_send_raw(p, buf, len);
+        return;
     }
+
+    transport_send_raw(p, buf, len);
 
     if (p->options.replay) {
         transport_send_raw(p, buf, len);
