@@ -107,6 +107,8 @@ ngx_recording_join_tracks(ngx_recording_join_t *j,
 
             t = &j->tracks[i];
 
+            j->by_number[number] = t;
+
             t->number = ++number;
             t->kind = media[i].kind;
             t->codec = media[i].codec;

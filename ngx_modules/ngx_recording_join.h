@@ -85,6 +85,7 @@ struct ngx_recording_join_s {
     ngx_uint_t                          video;         /* the first one */
     ngx_uint_t                          ntracks;
     ngx_recording_track_t               tracks[CR_MEDIA_MAX];
+    ngx_recording_track_t              *by_number[CR_MEDIA_MAX];
 };
 
 

@@ -338,7 +338,10 @@ ngx_recording_media_open(ngx_recording_join_t *j, int64_t time_us)
 }
 
 
-/* What the chunk to be opened has; a chunk of sound alone has no video. */
+/*
+ * What the chunk to be opened has, by number; a chunk of sound alone has no
+ * video.
+ */
 static ngx_uint_t
 ngx_recording_media_tracks(ngx_recording_join_t *j, cr_chunk_track_t *tracks)
 {
@@ -349,7 +352,7 @@ ngx_recording_media_tracks(ngx_recording_join_t *j, cr_chunk_track_t *tracks)
     n = 0;
 
     for (i = 0; i < j->ntracks; i++) {
-        t = &j->tracks[i];
+        t = j->by_number[i];
 
         t->in_chunk = t->kind == CR_KIND_AUDIO
                       || (j->policy.with_video && t->width != 0);

@@ -85,6 +85,7 @@ ngx_recording_publisher_open(const ngx_recording_publisher_info_t *info,
     const cr_media_params_t *media, ngx_uint_t nmedia,
     const ngx_recording_publisher_handlers_t *handlers, ngx_log_t *log)
 {
+    ngx_uint_t                  i;
     ngx_recording_ref_t         ref;
     ngx_recording_worker_t     *rw;
     ngx_recording_publisher_t  *pub;
@@ -97,6 +98,13 @@ ngx_recording_publisher_open(const ngx_recording_publisher_info_t *info,
         || !cr_id_valid(info->session_id, ngx_strlen(info->session_id)))
     {
         return NULL;
+    }
+
+    for (i = 0; i < nmedia; i++) {
+        if (media[i].kind != CR_KIND_AUDIO && media[i].kind != CR_KIND_VIDEO)
+        {
+            return NULL;
+        }
     }
 
     pub = ngx_calloc(sizeof(ngx_recording_publisher_t), log);
