@@ -363,7 +363,11 @@ main(int argc, char **argv)
         why = http_request(&http, "DELETE", location, p.options.token, NULL,
                            NULL);
 
-        if (why != NULL || (http.status != 200 && status == 0)) {
+        /* our BYE may have ended it before */
+
+        if (why != NULL
+            || (http.status != 200 && http.status != 404 && status == 0))
+        {
             fprintf(stderr, "whip-publisher: DELETE: %s %d\n",
                     why ? why : "the server says", http.status);
             status = status != 0 ? status : 1;
