@@ -6,7 +6,6 @@
 #include "recording/journal.h"
 #include "recording/json.h"
 
-#include <jansson.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -280,7 +279,6 @@ cr_journal_parse(const char *line, size_t len, cr_journal_record_t *rec)
     json_t            *object, *value;
     const char        *at, *ev;
     cr_status_e        rc;
-    json_error_t       error;
     const cr_event_t  *event;
 
     memset(rec, 0, sizeof(cr_journal_record_t));
@@ -289,11 +287,9 @@ cr_journal_parse(const char *line, size_t len, cr_journal_record_t *rec)
         return CR_LIMIT;
     }
 
-    object = json_loadb(line, len, 0, &error);
-
-    if (object == NULL) {
-        return json_error_code(&error) == json_error_out_of_memory
-               ? CR_NOMEM : CR_INVALID;
+    rc = cr_json_load(line, len, 0, &object);
+    if (rc != CR_OK) {
+        return rc;
     }
 
     rc = CR_INVALID;

@@ -138,6 +138,29 @@ cr_json_int_or_null(cr_json_t *j, const char *name, int64_t value)
 }
 
 
+cr_status_e
+cr_json_load(const char *text, size_t len, size_t flags, json_t **value)
+{
+    json_error_t  error;
+
+    *value = json_loadb(text, len, flags, &error);
+
+    if (*value != NULL) {
+        return CR_OK;
+    }
+
+    switch (json_error_code(&error)) {
+
+    case json_error_unknown:          /* where it forgets to say */
+    case json_error_out_of_memory:
+        return CR_NOMEM;
+
+    default:
+        return CR_INVALID;
+    }
+}
+
+
 static void
 cr_json_put(cr_json_t *j, const char *data, size_t len)
 {

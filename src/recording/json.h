@@ -3,7 +3,8 @@
  * Copyright (C) The call recorder authors
  *
  * Writes JSON (RFC 8259) into memory of the env.  Any failure makes all that
- * follows void; the caller checks once, at cr_json_finish().
+ * follows void; the caller checks once, at cr_json_finish().  Reading is
+ * jansson's.
  */
 
 #ifndef CR_JSON_H
@@ -11,7 +12,9 @@
 
 
 #include "base/env.h"
+#include "base/status.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +54,12 @@ void cr_json_string_or_null(cr_json_t *j, const char *name,
 
 /* A number, or null when it is negative. */
 void cr_json_int_or_null(cr_json_t *j, const char *name, int64_t value);
+
+
+/* CR_INVALID: no JSON, or jansson took a lack of memory for that; CR_NOMEM.
+ * flags are jansson's. */
+cr_status_e cr_json_load(const char *text, size_t len, size_t flags,
+    json_t **value);
 
 
 #endif /* CR_JSON_H */

@@ -4,8 +4,8 @@
  */
 
 #include "recording/request.h"
+#include "recording/json.h"
 
-#include <jansson.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -149,7 +149,7 @@ static cr_status_e
 cr_request_load(const char *body, size_t len, json_t **object,
     const char **why)
 {
-    json_error_t  error;
+    cr_status_e  rc;
 
     *why = "the body is too long";
 
@@ -162,12 +162,11 @@ cr_request_load(const char *body, size_t len, json_t **object,
         return *object != NULL ? CR_OK : CR_NOMEM;
     }
 
-    *object = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
+    rc = cr_json_load(body, len, JSON_REJECT_DUPLICATES, object);
 
-    if (*object == NULL) {
+    if (rc != CR_OK) {
         *why = "the body is not JSON, or has a member twice";
-        return json_error_code(&error) == json_error_out_of_memory
-               ? CR_NOMEM : CR_INVALID;
+        return rc;
     }
 
     if (!json_is_object(*object)) {

@@ -8,7 +8,6 @@
 #include "recording/recording.h"
 #include "recording/json.h"
 
-#include <jansson.h>
 #include <string.h>
 
 
@@ -87,19 +86,17 @@ cr_status_e
 cr_recording_status_parse(const char *json, size_t len,
     cr_recording_status_e *status, int64_t *rev)
 {
-    json_t        *object, *value;
-    const char    *name;
-    json_error_t   error;
+    json_t       *object, *value;
+    const char   *name;
+    cr_status_e   rc;
 
     if (len > CR_RECORDING_STATUS_MAX) {
         return CR_LIMIT;
     }
 
-    object = json_loadb(json, len, 0, &error);
-
-    if (object == NULL) {
-        return json_error_code(&error) == json_error_out_of_memory
-               ? CR_NOMEM : CR_INVALID;
+    rc = cr_json_load(json, len, 0, &object);
+    if (rc != CR_OK) {
+        return rc;
     }
 
     name = json_string_value(json_object_get(object, "status"));
