@@ -61,7 +61,8 @@ sub reap
     close $p->{out};
 
     my $status = $? >> 8;
-    my $report = eval { decode_json($text) } // {};
+    my ($last) = reverse split /\n/, $text // '';
+    my $report = eval { decode_json($last) } // {};
 
     return { %$report, status => $status };
 }

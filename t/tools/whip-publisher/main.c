@@ -2,13 +2,15 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * Publishes files by WHIP and reports what the server said, as one line of
- * JSON.  Exit status: 0 published, 1 could not (the reason is on standard
- * error), 2 wrong usage, 3 the server closed before the end.
+ * Publishes files by WHIP until the duration is over or a signal comes
+ * (SIGTERM, SIGINT).  Reports in lines of JSON: one when it is connected, one
+ * at the end.  Exit status: 0 published, 1 could not (the reason is on
+ * standard error), 2 wrong usage, 3 the server closed before the end.
  */
 
 #include <getopt.h>
 #include <openssl/rand.h>
+#include <signal.h>
 #include <time.h>
 
 #include "publisher.h"
@@ -29,11 +31,24 @@ static const char  usage[] =
     "  --loss PCT --seed N  own packets that are not sent\n"
     "  --migrate S          another address after so many seconds\n"
     "  --no-rtx             repeat on the media SSRC\n"
-    "  --no-delete          leave without DELETE, BYE and close_notify\n"
+    "  --bye                leave by BYE and close_notify, not by DELETE\n"
+    "  --no-delete          leave without a word\n"
     "  --wrong-fingerprint  in the offer\n"
     "  --replay             everything twice, and old packets\n"
     "  --garbage            what is no packet, too\n"
     "  --verbose            SDP to standard error\n";
+
+
+static volatile sig_atomic_t  stopped;
+
+
+static void
+on_signal(int sig)
+{
+    (void) sig;
+
+    stopped = 1;
+}
 
 
 static void *
@@ -96,6 +111,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "seed", required_argument, NULL, 'S' },
         { "migrate", required_argument, NULL, 'M' },
         { "no-rtx", no_argument, NULL, 'R' },
+        { "bye", no_argument, NULL, 'B' },
         { "no-delete", no_argument, NULL, 'D' },
         { "wrong-fingerprint", no_argument, NULL, 'W' },
         { "replay", no_argument, NULL, 'P' },
@@ -125,6 +141,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'S': o->seed = strtoull(optarg, NULL, 10); break;
         case 'M': o->migrate = atof(optarg); break;
         case 'R': o->no_rtx = true; break;
+        case 'B': o->bye = true; break;
         case 'D': o->no_delete = true; break;
         case 'W': o->wrong_fingerprint = true; break;
         case 'P': o->replay = true; break;
@@ -235,6 +252,7 @@ static const char *
 publisher_run(publisher_t *p, http_t *http)
 {
     char         offer[8192];
+    int64_t      until_us;
     const char  *why;
 
     static char  refused[512];
@@ -289,8 +307,16 @@ publisher_run(publisher_t *p, http_t *http)
         }
     }
 
-    transport_run(p, p->connected_us
-                     + (int64_t) (p->options.duration * 1000000));
+    printf("{\"connectedMs\":%lld}\n",
+           (long long) (p->connected_us - p->started_us) / 1000);
+
+    until_us = p->connected_us + (int64_t) (p->options.duration * 1000000);
+
+    while (p->now_us < until_us && !p->closed && p->failed == NULL
+           && !stopped)
+    {
+        transport_run(p, p->now_us + 50000);
+    }
 
     return p->failed;
 }
@@ -319,11 +345,29 @@ publisher_report(const publisher_t *p)
 }
 
 
+static const char *
+publisher_delete(const publisher_t *p, http_t *http)
+{
+    char         location[sizeof(http->location)];
+    const char  *why;
+
+    strcpy(location, http->location);
+
+    why = http_request(http, "DELETE", location, p->options.token, NULL,
+                       NULL);
+
+    if (why == NULL && http->status != 200) {
+        why = "the server does not know the session";
+    }
+
+    return why;
+}
+
+
 int
 main(int argc, char **argv)
 {
     int          status;
-    char         location[1024];
     const char  *why;
 
     static http_t       http;
@@ -333,6 +377,10 @@ main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
+
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    setvbuf(stdout, NULL, _IOLBF, 0);
 
     status = 0;
 
@@ -354,23 +402,15 @@ main(int argc, char **argv)
         publisher_report(&p);
     }
 
-    if (!p.options.no_delete && http.location[0] != '\0') {
-        if (p.connected_us != 0) {
-            transport_bye(&p);
-        }
+    if (p.options.bye && p.connected_us != 0) {
+        transport_bye(&p);
 
-        strcpy(location, http.location);
-        why = http_request(&http, "DELETE", location, p.options.token, NULL,
-                           NULL);
+    } else if (!p.options.no_delete && http.location[0] != '\0') {
+        why = publisher_delete(&p, &http);
 
-        /* our BYE may have ended it before */
-
-        if (why != NULL
-            || (http.status != 200 && http.status != 404 && status == 0))
-        {
-            fprintf(stderr, "whip-publisher: DELETE: %s %d\n",
-                    why ? why : "the server says", http.status);
-            status = status != 0 ? status : 1;
+        if (why != NULL && status == 0) {
+            fprintf(stderr, "whip-publisher: DELETE: %s\n", why);
+            status = 1;
         }
     }
 

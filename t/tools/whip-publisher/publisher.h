@@ -58,6 +58,7 @@ typedef struct {
     uint64_t     seed;
     bool         wrong_fingerprint;
     bool         no_rtx;
+    bool         bye;            /* instead of DELETE */
     bool         no_delete;
     bool         replay;
     bool         garbage;
