@@ -66,7 +66,9 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
         t->width = frame->width;
         t->height = frame->height;
 
-        if (frame->config_size <= CR_CODEC_CONFIG_MAX) {
+        if (frame->config_size != 0
+            && frame->config_size <= CR_CODEC_CONFIG_MAX)
+        {
             t->config_size = frame->config_size;
             ngx_memcpy(t->config, frame->config, frame->config_size);
         }
