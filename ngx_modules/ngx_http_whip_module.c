@@ -431,8 +431,13 @@ ngx_http_whip_body_gather(ngx_http_request_t *r, ngx_str_t *body)
     body->len = len;
 
     for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos,
-                       (size_t) (cl->buf->last - cl->buf->pos));
+
+        /* the end of a body may be a buffer without memory */
+
+        if (cl->buf->last != cl->buf->pos) {
+            p = ngx_cpymem(p, cl->buf->pos,
+                           (size_t) (cl->buf->last - cl->buf->pos));
+        }
     }
 
     return NGX_OK;

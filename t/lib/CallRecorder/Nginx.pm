@@ -225,7 +225,8 @@ sub complaints
             $take = 1 if /ERROR: \w+Sanitizer|runtime error:/;
             next if $self->{ignore} && /$self->{ignore}/;
             push @bad, $_
-                if $take || /\[(?:alert|emerg|crit)\]|exited on signal/;
+                if $take || /\[(?:alert|emerg|crit)\]/
+                    || /exited (?:on signal|with code [1-9])/;
         }
     }
 
