@@ -23,7 +23,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_recording_parts_find(ngx_http_request_t *r,
-    ngx_http_recording_parts_ctx_t *ctx);
+    ngx_http_recording_parts_ctx_t *ctx, ngx_int_t *rc);
 static ngx_int_t ngx_http_recording_parts_empty(ngx_http_request_t *r,
     ngx_http_recording_parts_ctx_t *ctx);
 static void ngx_http_recording_parts_put(ngx_http_request_t *r);
@@ -34,7 +34,7 @@ static void ngx_http_recording_parts_begin(
 static void ngx_http_recording_parts_done(ngx_recording_store_op_t *op);
 static ngx_int_t ngx_http_recording_parts_tell(
     ngx_http_recording_parts_ctx_t *ctx);
-static ngx_int_t ngx_http_recording_parts_outcome(
+static ngx_int_t ngx_http_recording_parts_failed(
     ngx_http_recording_parts_ctx_t *ctx);
 static ngx_int_t ngx_http_recording_parts_error(ngx_http_request_t *r,
     ngx_uint_t status, const char *code, const char *message);
@@ -79,8 +79,7 @@ ngx_http_recording_parts_handler(ngx_http_request_t *r)
                                    put ? "parts are PUT" : "it has to be POST");
     }
 
-    rc = ngx_http_recording_parts_find(r, ctx);
-    if (rc != NGX_OK) {
+    if (ngx_http_recording_parts_find(r, ctx, &rc) != NGX_OK) {
         return rc;
     }
 
@@ -127,10 +126,11 @@ ngx_http_recording_parts_handler(ngx_http_request_t *r)
 }
 
 
-/* Whose request it is, by its token. */
+/* Whose request it is, by its token; else NGX_DECLINED, and *rc is the result
+ * of the error's answer. */
 static ngx_int_t
 ngx_http_recording_parts_find(ngx_http_request_t *r,
-    ngx_http_recording_parts_ctx_t *ctx)
+    ngx_http_recording_parts_ctx_t *ctx, ngx_int_t *rc)
 {
     size_t            len;
     u_char           *token;
@@ -144,9 +144,10 @@ ngx_http_recording_parts_find(ngx_http_request_t *r,
                            sizeof("Bearer ") - 1)
            != 0)
     {
-        return ngx_http_recording_parts_error(r, NGX_HTTP_UNAUTHORIZED,
-                                              "token_missing",
-                                              "the job's token is missing");
+        *rc = ngx_http_recording_parts_error(r, NGX_HTTP_UNAUTHORIZED,
+                                             "token_missing",
+                                             "the job's token is missing");
+        return NGX_DECLINED;
     }
 
     token = h->value.data + sizeof("Bearer ") - 1;
@@ -164,13 +165,15 @@ ngx_http_recording_parts_find(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_ABORT:
-        return ngx_http_recording_parts_error(r, NGX_HTTP_CONFLICT,
+        *rc = ngx_http_recording_parts_error(r, NGX_HTTP_CONFLICT,
                               "attempt_superseded",
                               "the token is not the running attempt's");
+        return NGX_DECLINED;
 
     default:
-        return ngx_http_recording_parts_error(r, 410, "recording_gone",
+        *rc = ngx_http_recording_parts_error(r, 410, "recording_gone",
                                    "the recording takes no results any more");
+        return NGX_DECLINED;
     }
 }
 
@@ -333,10 +336,11 @@ ngx_http_recording_parts_done(ngx_recording_store_op_t *op)
     r->main->blocked--;
     r->aio = 0;
 
-    rc = ngx_http_recording_parts_outcome(ctx);
-
-    if (rc == NGX_OK) {
+    if (op->rc == NGX_OK) {
         rc = ngx_http_recording_parts_tell(ctx);
+
+    } else {
+        rc = ngx_http_recording_parts_failed(ctx);
     }
 
     ngx_http_finalize_request(r, rc);
@@ -386,39 +390,36 @@ ngx_http_recording_parts_tell(ngx_http_recording_parts_ctx_t *ctx)
 }
 
 
-/* NGX_OK, or what the request is to be finalized with. */
+/* The store did not do it: ours is an error, the muxer's is information. */
 static ngx_int_t
-ngx_http_recording_parts_outcome(ngx_http_recording_parts_ctx_t *ctx)
+ngx_http_recording_parts_failed(ngx_http_recording_parts_ctx_t *ctx)
 {
     ngx_recording_store_op_t  *op;
 
     op = &ctx->op;
 
-    switch (op->rc) {
-
-    case NGX_OK:
-        return NGX_OK;
-
-    case NGX_DECLINED:
+    if (op->rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, op->log, 0, "recording %s, attempt %ui: %s",
                       op->ref.recording_id, op->attempt, op->why);
 
         return ngx_http_recording_parts_error(ctx->request,
                                               NGX_HTTP_BAD_REQUEST,
                                               "parts_mismatch", op->why);
-
-    default:
-        ngx_log_error(NGX_LOG_ERR, op->log, op->err,
-                      "recording %s, attempt %ui: %s", op->ref.recording_id,
-                      op->attempt, op->why);
-
-        return ngx_http_recording_parts_error(ctx->request,
-                             op->err == NGX_ENOSPC
-                                 ? NGX_HTTP_INSUFFICIENT_STORAGE
-                                 : NGX_HTTP_INTERNAL_SERVER_ERROR,
-                             op->err == NGX_ENOSPC ? "disk_full" : "disk_io",
-                             op->why);
     }
+
+    ngx_log_error(NGX_LOG_ERR, op->log, op->err,
+                  "recording %s, attempt %ui: %s", op->ref.recording_id,
+                  op->attempt, op->why);
+
+    if (op->err == NGX_ENOSPC) {
+        return ngx_http_recording_parts_error(ctx->request,
+                                              NGX_HTTP_INSUFFICIENT_STORAGE,
+                                              "disk_full", op->why);
+    }
+
+    return ngx_http_recording_parts_error(ctx->request,
+                                          NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                          "disk_io", op->why);
 }
 
 

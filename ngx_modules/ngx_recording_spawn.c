@@ -81,7 +81,9 @@ ngx_recording_spawn(char *const argv[], char *const envp[], const char *dir,
 
     (void) close(fds[1]);
 
-    if (setpriority(PRIO_PROCESS, child->pid, (int) nice) == -1) {
+    if (setpriority(PRIO_PROCESS, child->pid, (int) nice) == -1
+        && ngx_errno != NGX_ESRCH)
+    {
         ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
                       "setpriority(%P, %i) failed", child->pid, nice);
     }

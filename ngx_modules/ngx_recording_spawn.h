@@ -15,8 +15,8 @@
 #include <ngx_event.h>
 
 
-/* The last words that are kept of a child. */
-#define NGX_RECORDING_SPAWN_TAIL  1024
+/* The last words that are kept of a child: they fit into an error message. */
+#define NGX_RECORDING_SPAWN_TAIL  440
 
 
 typedef struct ngx_recording_child_s  ngx_recording_child_t;

@@ -43,9 +43,9 @@ sub recorder
 
     return CallRecorder::Recorder->new(%opt, mix => "
         recording_mix batch;
-        recording_exec /usr/bin/perl $ROOT/t/tools/fake-mix.pl $behaviour
+        recording_exec /usr/bin/perl {{dir}}/fake-mix.pl $behaviour
             \$recording_parts_url \$recording_attempt $args;
-        " . ($opt{mix} // ''));
+        " . ($opt{mix} // ''), programs => ["$ROOT/t/tools/fake-mix.pl"]);
 }
 
 

@@ -103,7 +103,7 @@ sub ask
         headers => { %headers, Authorization => "Bearer $token" },
     });
 
-    print STDERR "$method $path: $res->{status} $res->{content}\n";
+    print STDERR "$method $path: $res->{status} ", $res->{content} // q(), "\n";
 
     return $res->{success};
 }

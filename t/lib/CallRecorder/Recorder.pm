@@ -15,6 +15,8 @@ package CallRecorder::Recorder;
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
+use File::Copy qw(copy);
 use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
@@ -22,23 +24,25 @@ use Time::HiRes qw(sleep time);
 use parent 'CallRecorder::Nginx';
 
 our $BIN = "$CallRecorder::Nginx::ROOT/build/$CallRecorder::Nginx::BUILD/bin";
-our $FFMPEG = $ENV{FFMPEG}
-    // "$CallRecorder::Nginx::ROOT/build/ffmpeg/bin/callrec-ffmpeg";
+our $FFMPEG = $ENV{FFMPEG} // "$CallRecorder::Nginx::ROOT/build/ffmpeg/ffmpeg";
 
 my $json = JSON::PP->new->canonical->utf8;
 
 
 # Options of CallRecorder::Nginx, and: mix (directives instead of the default
-# "recording_mix batch" with our ffmpeg), call, rtc (directives).
+# "recording_mix batch" with our ffmpeg), call, rtc (directives), programs
+# (copied into the folder, for an exec hook).
 sub new
 {
     my ($class, %opt) = @_;
 
-    my $mix = $opt{mix} // "recording_mix batch; recording_ffmpeg $FFMPEG;";
+    my $mix = $opt{mix}
+        // 'recording_mix batch; recording_ffmpeg {{dir}}/callrec-ffmpeg;';
     my $rtc = $opt{rtc} // '';
 
     my $self = $class->SUPER::new(
         %opt,
+        stopped => 1,
         main => "rtc { listen 127.0.0.1:{{udp}}; $rtc } " . ($opt{main} // ''),
         http => "
             recording_root {{dir}}/records;
@@ -58,6 +62,16 @@ sub new
     );
 
     $self->{call} = $opt{call} // 'room';
+
+    # the workers' user need not be able to reach the checkout
+    for my $program ($opt{mix} ? () : $FFMPEG, @{ $opt{programs} // [] }) {
+        my $copy = $self->{dir} . '/' . basename($program);
+
+        copy($program, $copy) or die "$program: $!\n";
+        chmod 0755, $copy;
+    }
+
+    $self->start unless $opt{stopped};
 
     return $self;
 }
@@ -88,7 +102,13 @@ sub start_recording
 {
     my ($self, $body) = @_;
 
-    my $res = $self->api(POST => 'start', $body // {});
+    my $res;
+
+    # right after nginx has started, recordings are still being looked for
+    $self->wait_for(sub {
+        $res = $self->api(POST => 'start', $body // {});
+        return ($res->{json}{error}{code} // '') ne 'recovering';
+    }, 10);
 
     die "start: $res->{status} $res->{body}\n" unless $res->{status} == 201;
 
@@ -162,7 +182,7 @@ sub folder
 # become its own.  Returns once it is connected, with { pid, log }.
 sub publish
 {
-    my ($self, $participant, %opt) = @_;
+    my ($self, $participant, %opt) = (@_[0, 1], duration => 600, @_[2 .. $#_]);
 
     my $log = "$self->{dir}/publisher-$participant-"
         . ++$self->{publishers} . '.log';
@@ -170,6 +190,7 @@ sub publish
                              name => ucfirst $participant,
                              perms => ['publish']);
     my @args = map { ("--$_", $opt{$_} // ()) } sort keys %opt;
+
 
     my $pid = fork // die "fork: $!";
 
@@ -188,7 +209,7 @@ sub publish
     $self->wait_for(sub {
         die "publisher: " . slurp_file($log)
             if waitpid($pid, WNOHANG) == $pid;
-        return slurp_file($log) =~ /"connected/;
+        return slurp_file($log) =~ /"connectedMs"/;
     }, 20) or die "publisher is not connected: " . slurp_file($log);
 
     return $pub;
