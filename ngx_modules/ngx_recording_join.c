@@ -4,8 +4,8 @@
  */
 
 
-#include "base/opus.h"
 #include "ngx_callrec.h"
+#include "base/opus.h"
 #include "ngx_recording_conf.h"
 #include "ngx_recording_join.h"
 
