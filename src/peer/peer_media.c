@@ -307,6 +307,7 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     if (track->stream != NULL) {
         cr_peer_media_drop_stream(track);
         cr_peer_media_gap(track, 0);
+        cr_track_clock_restart(&track->clock);
     }
 
     track->stream = stream;

@@ -85,6 +85,7 @@ anchor(cr_track_clock_t *c, int64_t rtp, int64_t arrival_us)
     c->base_rtp = rtp;
     c->base_us = media;
     c->sr_known = false;
+    c->restarted = false;
     c->late = false;
 
     return media;
@@ -149,7 +150,7 @@ cr_track_clock_map(cr_track_clock_t *c, uint32_t timestamp,
     transit = arrival_us - media;
     least = c->min_transit_us + drift(arrival_us - c->arrival_us);
 
-    if (transit < least - JUMP_US) {
+    if (c->restarted || transit < least - JUMP_US) {
         *jumped = true;
 
     } else if (transit <= least + JUMP_US) {
@@ -172,6 +173,14 @@ cr_track_clock_map(cr_track_clock_t *c, uint32_t timestamp,
     c->last_us = media;
 
     return media;
+}
+
+
+void
+cr_track_clock_restart(cr_track_clock_t *c)
+{
+    c->restarted = c->started;
+    c->sr_known = false;
 }
 
 

@@ -50,6 +50,7 @@ typedef struct {
     int64_t   late_min_us;       /* least transit since */
     bool      reporting;         /* had a sender report ever */
     bool      sr_known;          /* had one for this base */
+    bool      restarted;         /* the next packet begins a new base */
     uint32_t  sr_epoch;
     int64_t   sr_offset_us;      /* media time - sender's NTP time */
     int64_t   offset_us;         /* the estimate while no SR is known */
@@ -68,6 +69,12 @@ void cr_track_clock_init(cr_track_clock_t *c, uint32_t clock_rate);
  */
 int64_t cr_track_clock_map(cr_track_clock_t *c, uint32_t timestamp,
     int64_t arrival_us, bool *jumped);
+
+/*
+ * The packets to come are of another numbering (a new SSRC): the clock is
+ * anchored anew at the arrival of the first.
+ */
+void cr_track_clock_restart(cr_track_clock_t *c);
 
 /* A sender report for this track (ntp 32.32) arrived. */
 void cr_track_clock_sr(cr_track_clock_t *c, cr_sender_clock_t *sender,

@@ -108,6 +108,7 @@ is($r->{profile}, 1, 'AES-CM serves');
     qw(--setup active --srtp-profile gcm256 --dtls-mtu 256));
 is($r->{profile}, 8, 'AES-256-GCM serves');
 
+arrives('IPv6', @vp8, '--ipv6');
 arrives('sound alone', '--audio', "$dir/a.ogg");
 
 

@@ -78,6 +78,7 @@ struct remote_s {
     uint16_t            rtx_seq;
     uint16_t            twcc_seq;
     uint32_t            timestamp[2];
+    uint32_t            shift;          /* of video's time stamps */
     unsigned            sent[2];        /* frames, with those before */
     unsigned            began[2];       /* the first frame */
     uint8_t             cvo;
@@ -103,6 +104,7 @@ struct remote_s {
     unsigned            wrong;          /* frames unlike any that was sent */
     int64_t             first_us[2];
     int64_t             last_us[2];
+    int64_t             off_us;         /* largest media time to now */
     uint16_t            rotation;
     unsigned            gaps;
     unsigned            gap_packets;
@@ -205,7 +207,7 @@ remote_on_frame(void *ctx, const cr_frame_t *frame)
     remote_t  *r = ctx;
 
     video = frame->kind == CR_KIND_VIDEO;
-    n = video ? (frame->rtp_timestamp - 1000) / 3000
+    n = video ? (frame->rtp_timestamp - r->shift - 1000) / 3000
               : (frame->rtp_timestamp - 2000) / 960;
 
     if (r->got[video]++ == 0) {
@@ -213,6 +215,11 @@ remote_on_frame(void *ctx, const cr_frame_t *frame)
     }
 
     r->last_us[video] = frame->time_us;
+
+    if (llabs(r->now_us - frame->time_us) > r->off_us) {
+        r->off_us = llabs(r->now_us - frame->time_us);
+    }
+
     r->rotation = frame->rotation;
     r->keyframes += video && frame->keyframe;
 
@@ -428,7 +435,7 @@ remote_header(remote_t *r, uint8_t *p, unsigned video, bool marker)
     p[1] = (uint8_t) ((marker ? 0x80 : 0)
                       | (video ? REMOTE_VIDEO_PT : REMOTE_AUDIO_PT));
     cr_put_u16(p + 2, r->seq[video]++);
-    cr_put_u32(p + 4, r->timestamp[video]);
+    cr_put_u32(p + 4, r->timestamp[video] + (video ? r->shift : 0));
     cr_put_u32(p + 8, video ? r->video_ssrc : REMOTE_AUDIO_SSRC);
 
     if (r->no_ext) {
@@ -544,7 +551,8 @@ remote_sr(remote_t *r, unsigned video)
     sr.ntp = (uint64_t) (us / 1000000) << 32
              | ((uint64_t) (us % 1000000) << 32) / 1000000;
     sr.rtp_timestamp = video
-        ? 1000 + (uint32_t) ((r->now_us - REMOTE_START_US) * 9 / 100)
+        ? 1000 + r->shift
+          + (uint32_t) ((r->now_us - REMOTE_START_US) * 9 / 100)
         : 2000 + (uint32_t) ((r->now_us - REMOTE_START_US) * 48 / 1000);
 
     cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);

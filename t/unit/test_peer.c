@@ -395,6 +395,7 @@ a_new_ssrc_takes_a_track_over(void **state)
     /* not while the old one is there: only one of two layers is taken */
     r.video_ssrc = 0x33330001;
     r.seq[1] = 100;
+    r.shift = 0x87654321;
     remote_run(&r, 100000);
     before = r.got[1];
     remote_run(&r, 100000);
@@ -405,6 +406,10 @@ a_new_ssrc_takes_a_track_over(void **state)
     assert_true(r.plis >= 1);
     assert_true(r.keyframes >= 2);
     assert_int_equal(r.wrong, 0);
+
+    /* its time stamps are others, the time goes on */
+    assert_in_range(r.last_us[1] - r.first_us[1], 3050000, 3300000);
+    assert_true(r.off_us < 500000);
 }
 
 

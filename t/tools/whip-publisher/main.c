@@ -30,6 +30,7 @@ static const char  usage[] =
     "  --dtls-mtu N         datagrams of the handshake\n"
     "  --loss PCT --seed N  own packets that are not sent\n"
     "  --migrate S          another address after so many seconds\n"
+    "  --ipv6               to an IPv6 candidate\n"
     "  --no-rtx             repeat on the media SSRC\n"
     "  --bye                leave by BYE and close_notify, not by DELETE\n"
     "  --no-delete          leave without a word\n"
@@ -110,6 +111,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "loss", required_argument, NULL, 'l' },
         { "seed", required_argument, NULL, 'S' },
         { "migrate", required_argument, NULL, 'M' },
+        { "ipv6", no_argument, NULL, '6' },
         { "no-rtx", no_argument, NULL, 'R' },
         { "bye", no_argument, NULL, 'B' },
         { "no-delete", no_argument, NULL, 'D' },
@@ -140,6 +142,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'l': o->loss = atof(optarg); break;
         case 'S': o->seed = strtoull(optarg, NULL, 10); break;
         case 'M': o->migrate = atof(optarg); break;
+        case '6': o->ipv6 = true; break;
         case 'R': o->no_rtx = true; break;
         case 'B': o->bye = true; break;
         case 'D': o->no_delete = true; break;

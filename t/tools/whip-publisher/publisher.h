@@ -57,6 +57,7 @@ typedef struct {
     double       migrate;        /* seconds until the address changes */
     uint64_t     seed;
     bool         wrong_fingerprint;
+    bool         ipv6;
     bool         no_rtx;
     bool         bye;            /* instead of DELETE */
     bool         no_delete;

@@ -132,8 +132,9 @@ sdp_offer(const publisher_t *p, char *buf, size_t size)
 }
 
 
+/* The first one, or the first with an IPv6 address. */
 static void
-sdp_candidate(answer_t *a, const char *value)
+sdp_candidate(answer_t *a, const char *value, bool ipv6)
 {
     char             transport[8], host[64], port[8], type[16];
     struct addrinfo  hints, *list;
@@ -147,6 +148,7 @@ sdp_candidate(answer_t *a, const char *value)
     }
 
     memset(&hints, 0, sizeof(hints));
+    hints.ai_family = ipv6 ? AF_INET6 : AF_UNSPEC;
     hints.ai_socktype = SOCK_DGRAM;
     hints.ai_flags = AI_NUMERICHOST;
 
@@ -200,7 +202,7 @@ sdp_answer(publisher_t *p, const char *sdp)
             a->active = true;
 
         } else if (strncmp(line, "a=candidate:", 12) == 0) {
-            sdp_candidate(a, line + 12);
+            sdp_candidate(a, line + 12, p->options.ipv6);
 
         } else if (sscanf(line, "m=%*s %u", &port) == 1) {
             which = strncmp(line, "m=video", 7) == 0 ? VIDEO : AUDIO;
