@@ -56,10 +56,12 @@ class Publisher:
         self.pipeline = Gst.parse_launch(PIPELINE % VIDEO[codec])
         self.webrtc = self.pipeline.get_by_name('webrtc')
 
-        # the loopback address, which libnice leaves out by itself
-        ice = self.webrtc.get_property('ice-agent')
-        ice.get_property('agent').set_property('upnp', False)
-        ice.emit('add-local-ip-address', '127.0.0.1')
+        # the loopback address, which libnice leaves out by itself; both
+        # are kept, since webrtcbin does not survive their release
+        self.ice = self.webrtc.get_property('ice-agent')
+        self.agent = self.ice.get_property('agent')
+        self.agent.set_property('upnp', False)
+        self.ice.emit('add-local-ip-address', '127.0.0.1')
 
         for i in (0, 1):
             transceiver = self.webrtc.emit('get-transceiver', i)
@@ -81,8 +83,9 @@ class Publisher:
 
     def offer(self, promise, _):
         promise.wait()
-        # kept: the reply's values go with the promise
-        self.description = promise.get_reply()['offer']
+        # kept: the reply's values go with it
+        self.reply = promise.get_reply()
+        self.description = self.reply['offer']
         self.webrtc.emit('set-local-description', self.description,
                          Gst.Promise.new())
 
