@@ -22,6 +22,8 @@ typedef struct {
 } ngx_recording_held_t;
 
 
+static void ngx_recording_media_keyframe(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, const cr_frame_t *frame);
 static ngx_uint_t ngx_recording_media_full(ngx_recording_join_t *j);
 static ngx_uint_t ngx_recording_media_drop(ngx_recording_join_t *j,
     ngx_recording_track_t *t, const cr_frame_t *frame);
@@ -63,15 +65,7 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
     }
 
     if (frame->kind == CR_KIND_VIDEO && frame->keyframe) {
-        t->width = frame->width;
-        t->height = frame->height;
-
-        if (frame->config_size != 0
-            && frame->config_size <= CR_CODEC_CONFIG_MAX)
-        {
-            t->config_size = frame->config_size;
-            ngx_memcpy(t->config, frame->config, frame->config_size);
-        }
+        ngx_recording_media_keyframe(j, t, frame);
     }
 
     /* further videos go along with the first one's chunks */
@@ -105,6 +99,38 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
 
     default: /* CR_CHUNK_APPEND */
         ngx_recording_media_append(j, frame);
+    }
+}
+
+
+/* What the next chunk's header says of a video. */
+static void
+ngx_recording_media_keyframe(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, const cr_frame_t *frame)
+{
+    if (!j->policy.with_video && !frame->incomplete) {
+        /* no other video goes on: chunks are cut by this one */
+        j->video = frame->track;
+    }
+
+    if (frame->track != j->video
+        && (!t->in_chunk || t->config_size != frame->config_size
+            || (t->config_size != 0
+                && ngx_memcmp(t->config, frame->config, t->config_size)
+                   != 0)))
+    {
+        /* the chunk does not know it, or not so */
+        t->in_chunk = 0;
+        j->policy.changed = 1;
+    }
+
+    t->width = frame->width;
+    t->height = frame->height;
+
+    if (frame->config_size != 0 && frame->config_size <= CR_CODEC_CONFIG_MAX)
+    {
+        t->config_size = frame->config_size;
+        ngx_memcpy(t->config, frame->config, frame->config_size);
     }
 }
 

@@ -73,7 +73,8 @@ void cr_chunk_writer_destroy(cr_chunk_writer_t *w);
 /*
  * When to begin a new chunk.  The policy only decides; its owner opens and
  * closes files and sends PLI.  It looks at one video track: of a publisher
- * with several the owner shows it the first.
+ * with several the owner shows it the first, and sets .changed when another
+ * one needs a new chunk.
  */
 typedef struct {
     int64_t   duration_us;          /* recording_chunk */
@@ -81,7 +82,7 @@ typedef struct {
     bool      open;
     bool      with_video;           /* the open chunk began on a keyframe */
     bool      held;                 /* sound waits since held_us */
-    bool      changed;              /* a keyframe is wanted at once */
+    bool      changed;              /* cut as soon as there is a keyframe */
     int64_t   held_us;
     int64_t   opened_us;            /* media time of the first frame */
     int64_t   video_us;             /* of the latest video frame */

@@ -79,11 +79,10 @@ cr_chunk_video(cr_chunk_policy_t *p, const cr_frame_t *frame)
         return CR_CHUNK_APPEND;
     }
 
-    if (p->with_video && !changed
+    if (p->with_video && !changed && !p->changed
         && frame->time_us - p->opened_us
            < p->duration_us - cr_chunk_lead(p))
     {
-        p->changed = false;
         return CR_CHUNK_APPEND;
     }
 

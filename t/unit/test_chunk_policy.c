@@ -275,6 +275,25 @@ a_change_without_a_whole_keyframe_asks_for_one(void **state)
 
 
 static void
+another_track_s_change_cuts_with_the_next_keyframe(void **state)
+{
+    cr_chunk_policy_t  p;
+
+    (void) state;
+    cr_chunk_policy_init(&p, 5 * SECOND, true);
+
+    video(&p, 0, true);
+    assert_false(cr_chunk_policy_wants_keyframe(&p, SECOND));
+
+    p.changed = true;
+    assert_true(cr_chunk_policy_wants_keyframe(&p, SECOND));
+    assert_int_equal(video(&p, 1100 * MS, false), CR_CHUNK_APPEND);
+    assert_int_equal(video(&p, 1200 * MS, true), CR_CHUNK_OPEN);
+    assert_false(cr_chunk_policy_wants_keyframe(&p, 2 * SECOND));
+}
+
+
+static void
 a_keyframe_that_lacks_packets_begins_nothing(void **state)
 {
     cr_frame_t         frame;
@@ -311,6 +330,7 @@ main(void)
         cmocka_unit_test(sound_goes_on_alone_when_video_has_stopped),
         cmocka_unit_test(a_change_of_the_picture_opens_at_once),
         cmocka_unit_test(a_change_without_a_whole_keyframe_asks_for_one),
+        cmocka_unit_test(another_track_s_change_cuts_with_the_next_keyframe),
         cmocka_unit_test(a_keyframe_that_lacks_packets_begins_nothing)
     };
 
