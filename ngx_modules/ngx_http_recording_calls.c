@@ -176,8 +176,10 @@ ngx_http_recording_get_handler(ngx_http_request_t *r,
             return NGX_DONE;
         }
 
-        if (ngx_recording_copy(ctx->recording_id, rec) != NGX_OK) {
-            return ngx_http_recording_not_found(r);
+        if (ngx_recording_copy(ctx->recording_id, rec) != NGX_OK
+            || rec->status == CR_RECORDING_DELETED)
+        {
+            return ngx_http_recording_gone(r, ctx->recording_id);
         }
     }
 

@@ -28,6 +28,8 @@ typedef struct {
 
 static void *ngx_http_recording_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_recording_init_main_conf(ngx_conf_t *cf, void *conf);
+static ngx_int_t ngx_http_recording_check_old(ngx_conf_t *cf,
+    ngx_recording_conf_t *conf);
 static void *ngx_http_recording_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_recording_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -223,6 +225,10 @@ ngx_http_recording_init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
+    if (ngx_http_recording_check_old(cf, &rmcf->conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     pool = rmcf->thread_pool.len ? &rmcf->thread_pool : NULL;
 
     rmcf->conf.thread_pool = ngx_thread_pool_add(cf, pool);
@@ -231,6 +237,57 @@ ngx_http_recording_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* Old workers may go on with recordings after a reload: they and the new
+ * ones must mean the same table and folders. */
+
+static ngx_int_t
+ngx_http_recording_check_old(ngx_conf_t *cf, ngx_recording_conf_t *conf)
+{
+    ngx_cycle_t                     *old;
+    ngx_shm_t                       *new_shm, *old_shm;
+    ngx_http_recording_main_conf_t  *ormcf;
+
+    old = cf->cycle->old_cycle;
+
+    if (ngx_is_init_cycle(old)) {
+        return NGX_OK;
+    }
+
+    ormcf = ngx_http_cycle_get_module_main_conf(old,
+                                                ngx_http_recording_module);
+
+    if (ormcf == NULL || ormcf->conf.root.len == 0) {
+        return NGX_OK;
+    }
+
+    new_shm = &conf->zone->shm;
+    old_shm = &ormcf->conf.zone->shm;
+
+    if (new_shm->size != old_shm->size
+        || new_shm->name.len != old_shm->name.len
+        || ngx_strncmp(new_shm->name.data, old_shm->name.data,
+                       new_shm->name.len) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"recording_zone\" cannot be changed by a "
+                           "reload");
+        return NGX_ERROR;
+    }
+
+    if (conf->root.len != ormcf->conf.root.len
+        || ngx_strncmp(conf->root.data, ormcf->conf.root.data,
+                       conf->root.len) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"recording_root\" cannot be changed by a "
+                           "reload");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -95,7 +95,6 @@ ngx_recording_commit(ngx_recording_change_t *ch)
 
     if (ch->rec->status != ch->status) {
         ngx_recording_record_state(ch);
-        ngx_recording_file_locked(ch->zone, node);
         ch->save = 1;
 
         ch->zone->sh->active += cr_recording_is_active(ch->rec);
@@ -104,6 +103,7 @@ ngx_recording_commit(ngx_recording_change_t *ch)
 
     if (ch->save) {
         node->dirty = 1;
+        ngx_recording_file_locked(ch->zone, node);
     }
 
     rev = ch->rec->rev;

@@ -29,7 +29,7 @@
 typedef struct {
     ngx_str_node_t   sn;             /* must be first; by recordingId */
     ngx_queue_t      call;           /* its call's bucket, newest first */
-    ngx_queue_t      queue;          /* running, or ended: longest ago first */
+    ngx_queue_t      queue;          /* running; ended: longest ago first */
     ngx_pid_t        owner;          /* creates it on disk; 0: is there */
     ngx_pid_t        saver;          /* writes recording.json; 0: nobody */
     ngx_pid_t        remover;        /* removes files; 0: nobody */
@@ -116,7 +116,8 @@ ngx_recording_node_t *ngx_recording_insert_locked(
 void ngx_recording_drop_locked(ngx_recording_zone_t *zone,
     ngx_recording_node_t *node);
 
-/* Puts it where its status belongs. */
+/* Among those that something is to be done for, or those that may make
+ * room for others. */
 void ngx_recording_file_locked(ngx_recording_zone_t *zone,
     ngx_recording_node_t *node);
 

@@ -343,7 +343,6 @@ ngx_recording_recover_go_on(ngx_recording_change_t *ch,
     }
 
     if (cr_recording_is_ended(ch->rec)) {
-        ngx_recording_file_locked(ch->zone, ch->node);
         return;
     }
 

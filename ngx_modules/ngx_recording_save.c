@@ -101,6 +101,7 @@ ngx_recording_saved(ngx_recording_task_t *task)
         if (task->rc == NGX_OK) {
             node->saved_rev = task->rev;
             again = node->dirty;
+            ngx_recording_file_locked(zone, node);
 
         } else {
 

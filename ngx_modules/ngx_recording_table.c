@@ -225,7 +225,11 @@ ngx_recording_file_locked(ngx_recording_zone_t *zone,
 {
     ngx_queue_remove(&node->queue);
 
-    if (cr_recording_is_ended(&node->rec) && !node->remove) {
+    /* until it is safe on disk there is something to do for it */
+
+    if (cr_recording_is_ended(&node->rec) && !node->remove
+        && node->saved_rev == node->rec.rev)
+    {
         ngx_queue_insert_tail(&zone->sh->ended, &node->queue);
 
     } else {
@@ -301,22 +305,14 @@ ngx_recording_alloc_locked(ngx_recording_zone_t *zone)
             return node;
         }
 
-        /* the one that ended longest ago and is safe on disk */
-
-        for (q = ngx_queue_head(&zone->sh->ended);
-             q != ngx_queue_sentinel(&zone->sh->ended);
-             q = ngx_queue_next(q))
-        {
-            ended = ngx_queue_data(q, ngx_recording_node_t, queue);
-
-            if (ended->saved_rev == ended->rec.rev) {
-                break;
-            }
-        }
-
-        if (q == ngx_queue_sentinel(&zone->sh->ended)) {
+        if (ngx_queue_empty(&zone->sh->ended)) {
             return NULL;
         }
+
+        /* the one that ended longest ago, which is safe on disk */
+
+        q = ngx_queue_head(&zone->sh->ended);
+        ended = ngx_queue_data(q, ngx_recording_node_t, queue);
 
         ngx_recording_free_locked(zone, ended);
     }
