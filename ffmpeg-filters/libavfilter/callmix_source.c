@@ -69,7 +69,7 @@ struct CallMixSource {
     int64_t             audio_until;
     int64_t             last_media;
     int                 decoding;       /* a packet is out of pending */
-    int                 eof;
+    int                 ended;          /* all was read: last_media is known */
     int                 quit;
 };
 
@@ -134,7 +134,6 @@ take_pictures(CallMixSource *src)
 
         pthread_mutex_lock(&src->mutex);
         src->video_until = FFMAX(src->video_until, pts);
-        src->last_media = FFMAX(src->last_media, pts + LAST_PICTURE);
         pthread_mutex_unlock(&src->mutex);
     }
 }
@@ -294,6 +293,28 @@ read_packet(CallMixSource *src)
 }
 
 
+/* All sound is there, while pictures may still wait to be decoded. */
+static int
+end_reading(CallMixSource *src)
+{
+    int64_t end;
+    int     ret;
+
+    ff_callmix_demux_free(&src->demux);
+
+    ret = ff_callmix_voice_decode(src->voice, NULL, NULL);
+    end = ff_callmix_voice_end(src->voice);
+
+    pthread_mutex_lock(&src->mutex);
+    src->last_media = FFMAX(src->last_media, end);
+    src->audio_until = CALLMIX_NEVER;
+    src->ended = 1;
+    pthread_mutex_unlock(&src->mutex);
+
+    return ret;
+}
+
+
 /* One step of the thread, under the mutex; 0: nothing to do now. */
 static int
 step(CallMixSource *src)
@@ -325,10 +346,8 @@ step(CallMixSource *src)
 
     ret = read_packet(src);
 
-    if (ret == AVERROR_EOF) {
-        ff_callmix_demux_free(&src->demux);
-        ret = ff_callmix_voice_decode(src->voice, NULL, NULL);
-    }
+    if (ret == AVERROR_EOF)
+        ret = end_reading(src);
 
     pthread_mutex_lock(&src->mutex);
     return ret < 0 ? ret : 1;
@@ -373,7 +392,7 @@ run(void *opaque)
     avcodec_free_context(&src->dec);
 
     pthread_mutex_lock(&src->mutex);
-    src->eof = 1;
+    src->ended = 1;
     src->video_until = CALLMIX_NEVER;
     src->audio_until = CALLMIX_NEVER;
     pthread_cond_broadcast(&src->changed);
@@ -621,7 +640,7 @@ ff_callmix_source_end(CallMixSource *src)
     int64_t end;
 
     pthread_mutex_lock(&src->mutex);
-    end = src->eof ? src->last_media : CALLMIX_NEVER;
+    end = src->ended ? src->last_media : CALLMIX_NEVER;
     pthread_mutex_unlock(&src->mutex);
 
     return end;

@@ -186,7 +186,7 @@ sub write_journal {
 # ---- mixing ----
 
 sub ffmpeg {
-    return $ENV{CALLREC_FFMPEG} // 'build/ffmpeg/bin/callrec-ffmpeg';
+    return $ENV{FFMPEG} // die "FFMPEG names no ffmpeg of ours\n";
 }
 
 
@@ -203,8 +203,15 @@ sub run {
         exec ffmpeg(), qw(-nostdin -hide_banner -y), @args or exit 127;
     }
 
+    my $late = 0;
+    local $SIG{ALRM} = sub { $late = 1; kill 'KILL', $pid };
+
+    alarm 120;
     waitpid $pid, 0;
     my $status = $?;
+    alarm 0;
+
+    die "ffmpeg @args: hangs\n" if $late;
 
     open my $fh, '<', $log or die $!;
     my $text = do { local $/; <$fh> };
@@ -270,7 +277,7 @@ sub pixel {
 
 
 my %colors = (                              # BT.601, limited range
-    red => [81, 90, 240], green => [145, 54, 34], blue => [41, 240, 110],
+    red => [81, 90, 240], lime => [145, 54, 34], blue => [41, 240, 110],
     yellow => [210, 16, 146], white => [235, 128, 128],
     black => [16, 128, 128], magenta => [106, 202, 222],
     cyan => [170, 166, 16], background => [33, 129, 127],
@@ -302,6 +309,44 @@ sub pcm {
     my @both = unpack 'f<*', substr $self->{pcm}, $from * 8, $nb * 8;
 
     return map { $both[2 * $_ + ($channel // 0)] } 0 .. $#both / 2;
+}
+
+
+# The beginnings of what is louder than level, in ms: an onset is preceded by
+# 50 ms of silence.
+
+sub onsets {
+    my ($self, $level, $from, $nb) = @_;
+    my ($loud, $n, @onsets) = (-1e9, 0);
+
+    $from //= 0;
+
+    for my $x ($self->pcm($from, $nb // $self->{samples} - $from)) {
+        if (abs $x > $level) {
+            push @onsets, ($from + $n) / 48 if $n - $loud > 2400;
+            $loud = $n;
+        }
+        $n++;
+    }
+
+    return @onsets;
+}
+
+
+# The times of frames, in ms, at which a place becomes white.
+
+sub flashes {
+    my ($self, $x, $y) = @_;
+    my ($before, @flashes) = (0);
+
+    for my $n (0 .. $self->{frames} - 1) {
+        my $now = $self->color($n, $x, $y) eq 'white';
+
+        push @flashes, $n * 1000 / 30 if $now && !$before;
+        $before = $now;
+    }
+
+    return @flashes;
 }
 
 
@@ -359,7 +404,7 @@ sub sound {
     my $expr = "$level*sin(2*PI*$freq*t)";
 
     $expr .= '*lt(mod(t\\,1)\\,0.1)' if $arg{beep};
-    return "aevalsrc='$expr':s=48000:n=960";
+    return "aevalsrc='$expr|$expr':s=48000:n=960";
 }
 
 
