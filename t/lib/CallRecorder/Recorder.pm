@@ -64,10 +64,13 @@ sub new
     $self->{call} = $opt{call} // 'room';
 
     # the workers' user need not be able to reach the checkout
-    for my $program ($opt{mix} ? () : $FFMPEG, @{ $opt{programs} // [] }) {
-        my $copy = $self->{dir} . '/' . basename($program);
+    my %programs = (($opt{mix} ? () : ('callrec-ffmpeg' => $FFMPEG)),
+        map { basename($_) => $_ } @{ $opt{programs} // [] });
 
-        copy($program, $copy) or die "$program: $!\n";
+    for my $name (sort keys %programs) {
+        my $copy = "$self->{dir}/$name";
+
+        copy($programs{$name}, $copy) or die "$programs{$name}: $!\n";
         chmod 0755, $copy;
     }
 
