@@ -52,10 +52,10 @@ void ngx_callrec_msg_handler(ngx_callrec_msg_e type,
     ngx_callrec_msg_pt handler);
 
 /*
- * To one worker; to ourselves it is a direct call.  NGX_OK, NGX_AGAIN (queue
- * full), NGX_DECLINED (no such worker), NGX_ERROR.  Packets are dropped when
- * the receiver's queue is full; everything else is then kept here and tried
- * again for two seconds.
+ * To one worker; to ourselves it is a direct call.  NGX_OK, NGX_AGAIN (too
+ * much waits already), NGX_DECLINED (no such worker), NGX_ERROR.  What finds
+ * the receiver's queue full is kept and tried again, for half a second if it
+ * is a packet and for two seconds otherwise.
  */
 ngx_int_t ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type,
     const void *data, size_t len, ngx_log_t *log);

@@ -254,6 +254,7 @@ ngx_callrec_exiting(ngx_callrec_conf_t *ccf, ngx_uint_t forced)
 static void *
 ngx_callrec_create_conf(ngx_cycle_t *cycle)
 {
+    ngx_uint_t           i;
     ngx_callrec_conf_t  *ccf;
 
     ccf = ngx_pcalloc(cycle->pool, sizeof(ngx_callrec_conf_t));
@@ -261,7 +262,9 @@ ngx_callrec_create_conf(ngx_cycle_t *cycle)
         return NULL;
     }
 
-    ngx_queue_init(&ccf->unsent);
+    for (i = 0; i < NGX_CALLREC_LANES; i++) {
+        ngx_queue_init(&ccf->unsent[i]);
+    }
 
     return ccf;
 }

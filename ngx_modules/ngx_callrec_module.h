@@ -52,8 +52,8 @@ typedef struct {
     ngx_uint_t               nexits;
 
     ngx_connection_t        *lanes[NGX_CALLREC_LANES];
-    ngx_queue_t              unsent;       /* control messages, in order */
-    ngx_uint_t               nunsent;
+    ngx_queue_t              unsent[NGX_CALLREC_LANES];     /* in order */
+    size_t                   unsent_size[NGX_CALLREC_LANES];
     ngx_event_t              retry;
     u_char                  *buffer;
 } ngx_callrec_conf_t;

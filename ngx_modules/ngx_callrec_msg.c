@@ -8,8 +8,8 @@
  *     message  <version> <type> <zero> <zero> <data>
  *
  * A queue holds net.unix.max_dgram_qlen datagrams only (10 by default), so
- * packets are sent in batches by their sender, and control messages that find
- * the queue full wait here.
+ * packets are sent in batches by their sender, and what finds the queue full
+ * waits here.
  */
 
 
@@ -22,9 +22,8 @@
 #define NGX_CALLREC_MSG_HEADER     4
 #define NGX_CALLREC_MSG_PER_EVENT  64
 #define NGX_CALLREC_MSG_SNDBUF     (4 * 1024 * 1024)
-#define NGX_CALLREC_RETRY_MSEC     5
-#define NGX_CALLREC_RETRY_US       2000000
-#define NGX_CALLREC_UNSENT_MAX     1024
+#define NGX_CALLREC_RETRY_MSEC     2
+#define NGX_CALLREC_BUSY_MAX       16
 
 
 typedef struct {
@@ -35,6 +34,17 @@ typedef struct {
     size_t              len;
     u_char              data[1];
 } ngx_callrec_unsent_t;
+
+
+/* What may wait for room in the receivers' queues. */
+static const struct {
+    int64_t     time_us;
+    size_t      size;
+    ngx_uint_t  level;              /* of the log, when one is lost */
+} ngx_callrec_patience[NGX_CALLREC_LANES] = {
+    { 2000000, 4 * 1024 * 1024, NGX_LOG_ERR },
+    { 500000, 1024 * 1024, NGX_LOG_INFO }
+};
 
 
 static ngx_int_t ngx_callrec_lane_open(ngx_callrec_conf_t *ccf,
@@ -51,6 +61,13 @@ static ngx_int_t ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf,
 static ngx_int_t ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
     ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log);
 static void ngx_callrec_msg_retry(ngx_event_t *ev);
+static ngx_uint_t ngx_callrec_msg_retry_lane(ngx_callrec_conf_t *ccf,
+    ngx_uint_t lane, ngx_log_t *log);
+static ngx_int_t ngx_callrec_msg_try(ngx_callrec_conf_t *ccf,
+    ngx_callrec_unsent_t *m, ngx_pid_t *busy, ngx_uint_t *nbusy,
+    ngx_log_t *log);
+static void ngx_callrec_msg_free(ngx_callrec_conf_t *ccf, ngx_uint_t lane,
+    ngx_callrec_unsent_t *m);
 
 
 ngx_int_t
@@ -81,22 +98,20 @@ ngx_callrec_msg_init(ngx_callrec_conf_t *ccf, ngx_cycle_t *cycle)
 void
 ngx_callrec_msg_done(ngx_callrec_conf_t *ccf)
 {
-    ngx_uint_t             i;
-    ngx_queue_t           *q;
-    ngx_callrec_unsent_t  *m;
+    ngx_uint_t    i;
+    ngx_queue_t  *q;
 
     if (ccf->retry.timer_set) {
         ngx_del_timer(&ccf->retry);
     }
 
-    while (!ngx_queue_empty(&ccf->unsent)) {
-        q = ngx_queue_head(&ccf->unsent);
-        m = ngx_queue_data(q, ngx_callrec_unsent_t, queue);
-        ngx_queue_remove(q);
-        ngx_free(m);
-    }
-
     for (i = 0; i < NGX_CALLREC_LANES; i++) {
+        while (!ngx_queue_empty(&ccf->unsent[i])) {
+            q = ngx_queue_head(&ccf->unsent[i]);
+            ngx_callrec_msg_free(ccf, i, ngx_queue_data(q,
+                                              ngx_callrec_unsent_t, queue));
+        }
+
         if (ccf->lanes[i] != NULL) {
             ngx_close_connection(ccf->lanes[i]);
             ccf->lanes[i] = NULL;
@@ -142,15 +157,11 @@ ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type, const void *data,
         return NGX_OK;
     }
 
-    if (type == NGX_CALLREC_MSG_PACKET) {
-        return ngx_callrec_msg_sendmsg(ccf, to, type, data, len, log);
-    }
-
     /* never overtake what waits */
 
     rc = NGX_AGAIN;
 
-    if (ngx_queue_empty(&ccf->unsent)) {
+    if (ngx_queue_empty(&ccf->unsent[ngx_callrec_lane_of(type)])) {
         rc = ngx_callrec_msg_sendmsg(ccf, to, type, data, len, log);
     }
 
@@ -448,10 +459,15 @@ static ngx_int_t
 ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
     ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log)
 {
+    ngx_uint_t             lane;
     ngx_callrec_unsent_t  *m;
 
-    if (ccf->nunsent == NGX_CALLREC_UNSENT_MAX) {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
+    lane = ngx_callrec_lane_of(type);
+
+    if (ccf->unsent_size[lane] + sizeof(ngx_callrec_unsent_t) + len
+        > ngx_callrec_patience[lane].size)
+    {
+        ngx_log_error(ngx_callrec_patience[lane].level, log, 0,
                       "too many messages wait, one to process %P is lost",
                       to);
         return NGX_AGAIN;
@@ -462,7 +478,7 @@ ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
         return NGX_ERROR;
     }
 
-    m->expires_us = ngx_callrec_now_us() + NGX_CALLREC_RETRY_US;
+    m->expires_us = ngx_callrec_now_us() + ngx_callrec_patience[lane].time_us;
     m->to = to;
     m->type = type;
     m->len = len;
@@ -471,8 +487,8 @@ ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
         ngx_memcpy(m->data, data, len);
     }
 
-    ngx_queue_insert_tail(&ccf->unsent, &m->queue);
-    ccf->nunsent++;
+    ngx_queue_insert_tail(&ccf->unsent[lane], &m->queue);
+    ccf->unsent_size[lane] += sizeof(ngx_callrec_unsent_t) + len;
 
     if (!ccf->retry.timer_set) {
         ngx_add_timer(&ccf->retry, NGX_CALLREC_RETRY_MSEC);
@@ -485,39 +501,92 @@ ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
 static void
 ngx_callrec_msg_retry(ngx_event_t *ev)
 {
-    ngx_int_t              rc;
-    ngx_queue_t           *q, *next;
-    ngx_callrec_conf_t    *ccf;
-    ngx_callrec_unsent_t  *m;
+    ngx_uint_t           i, waiting;
+    ngx_callrec_conf_t  *ccf;
 
     ccf = ev->data;
+    waiting = 0;
 
-    for (q = ngx_queue_head(&ccf->unsent);
-         q != ngx_queue_sentinel(&ccf->unsent);
+    for (i = 0; i < NGX_CALLREC_LANES; i++) {
+        waiting |= ngx_callrec_msg_retry_lane(ccf, i, ev->log);
+    }
+
+    if (waiting) {
+        ngx_add_timer(ev, NGX_CALLREC_RETRY_MSEC);
+    }
+}
+
+
+/* Whether something still waits.  One slow worker does not hold up others. */
+
+static ngx_uint_t
+ngx_callrec_msg_retry_lane(ngx_callrec_conf_t *ccf, ngx_uint_t lane,
+    ngx_log_t *log)
+{
+    ngx_pid_t              busy[NGX_CALLREC_BUSY_MAX];
+    ngx_uint_t             nbusy;
+    ngx_queue_t           *q, *next;
+    ngx_callrec_unsent_t  *m;
+
+    nbusy = 0;
+
+    for (q = ngx_queue_head(&ccf->unsent[lane]);
+         q != ngx_queue_sentinel(&ccf->unsent[lane]);
          q = next)
     {
         next = ngx_queue_next(q);
         m = ngx_queue_data(q, ngx_callrec_unsent_t, queue);
 
+        if (ngx_callrec_msg_try(ccf, m, busy, &nbusy, log) != NGX_AGAIN) {
+            ngx_callrec_msg_free(ccf, lane, m);
+        }
+    }
+
+    return !ngx_queue_empty(&ccf->unsent[lane]);
+}
+
+
+static ngx_int_t
+ngx_callrec_msg_try(ngx_callrec_conf_t *ccf, ngx_callrec_unsent_t *m,
+    ngx_pid_t *busy, ngx_uint_t *nbusy, ngx_log_t *log)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    rc = (*nbusy == NGX_CALLREC_BUSY_MAX) ? NGX_AGAIN : NGX_OK;
+
+    for (i = 0; i < *nbusy; i++) {
+        if (busy[i] == m->to) {
+            rc = NGX_AGAIN;
+        }
+    }
+
+    if (rc == NGX_OK) {
         rc = ngx_callrec_msg_sendmsg(ccf, m->to, m->type, m->data, m->len,
-                                     ev->log);
+                                     log);
 
         if (rc == NGX_AGAIN) {
-            if (m->expires_us > ngx_callrec_now_us()) {
-                break;
-            }
-
-            ngx_log_error(NGX_LOG_ERR, ev->log, 0,
-                          "process %P takes no messages, one is lost",
-                          m->to);
+            busy[(*nbusy)++] = m->to;
         }
-
-        ngx_queue_remove(q);
-        ccf->nunsent--;
-        ngx_free(m);
     }
 
-    if (!ngx_queue_empty(&ccf->unsent)) {
-        ngx_add_timer(ev, NGX_CALLREC_RETRY_MSEC);
+    if (rc != NGX_AGAIN || m->expires_us > ngx_callrec_now_us()) {
+        return rc;
     }
+
+    ngx_log_error(ngx_callrec_patience[ngx_callrec_lane_of(m->type)].level,
+                  log, 0, "process %P takes no messages, one is lost", m->to);
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_callrec_msg_free(ngx_callrec_conf_t *ccf, ngx_uint_t lane,
+    ngx_callrec_unsent_t *m)
+{
+    ccf->unsent_size[lane] -= sizeof(ngx_callrec_unsent_t) + m->len;
+
+    ngx_queue_remove(&m->queue);
+    ngx_free(m);
 }

@@ -164,20 +164,12 @@ ngx_rtc_route_message(ngx_pid_t from, u_char *data, size_t len)
 void
 ngx_rtc_route_flush(ngx_rtc_worker_t *w)
 {
-    ngx_int_t  rc;
-
     if (w->forward_len == 0) {
         return;
     }
 
-    rc = ngx_callrec_msg_send(w->forward_to, NGX_CALLREC_MSG_PACKET,
-                              w->forward, w->forward_len, ngx_cycle->log);
-
-    if (rc == NGX_AGAIN) {
-        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "process %P is busy, %uz bytes were not forwarded",
-                      w->forward_to, w->forward_len);
-    }
+    (void) ngx_callrec_msg_send(w->forward_to, NGX_CALLREC_MSG_PACKET,
+                                w->forward, w->forward_len, ngx_cycle->log);
 
     w->forward_len = 0;
 }

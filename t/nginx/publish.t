@@ -165,6 +165,17 @@ for my $case (['as many', 2, 2], ['fewer', 3, 1], ['more', 1, 3]) {
     $nginx->configure(CallRecorder::Whip->conf(workers => $after));
     ok($nginx->reload(keep => 1), "a reload with $name workers");
 
+    # what is forwarded waits for a worker that is held up
+
+    $nginx->wait_for(sub {
+        !grep { CallRecorder::Nginx::cmdline($_) =~ /worker process(?! is)/ }
+            @old
+    }, 5);
+
+    kill STOP => @old;
+    sleep 0.3;
+    kill CONT => @old;
+
     my @late = map { publish(2) } 1 .. 4;
     is(scalar(grep { reap($_)->{status} == 0 } @late), 4,
         'new sessions are connected at once');
@@ -174,7 +185,8 @@ for my $case (['as many', 2, 2], ['fewer', 3, 1], ['more', 1, 3]) {
     is(scalar(grep { $_->{status} == 0 && !$_->{closedByServer} } @reports),
         4, 'old ones go on');
     ok($nginx->wait_for(sub { ended() == 8 }, 5), 'to their end');
-    is(scalar(grep { $_->{lost} } ended()), 0, 'without a loss');
+    is(scalar(grep { $_->{lost} } ended()), 0, 'without a loss')
+        or diag($nginx->error_log =~ /(ended: .*)/g);
 
     my ($sent, $got) = (0, 0);
     $sent += $_->{sent} for @reports;

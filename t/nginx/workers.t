@@ -12,6 +12,8 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Nginx;
+use POSIX ();
+use Socket qw(AF_UNIX SOCK_DGRAM pack_sockaddr_un);
 use Test::More;
 
 
@@ -49,6 +51,30 @@ ok($nginx->wait_for(sub {
 }, 10), 'a killed worker is started again');
 
 ok($nginx->wait_for(sub { ours($nginx) == 4 }, 5), 'and binds its sockets');
+
+SKIP: {
+    my $nobody = getpwnam 'nobody';
+    skip 'only root can be somebody else', 2 if $> != 0 || !$nobody;
+
+    open my $f, '<', '/proc/net/unix' or die "/proc/net/unix: $!";
+    my ($to) = $nginx->workers;
+    my ($name) = map { /\@(callrec\.\w+\.$to\.0)/ } <$f>;
+
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        $> = $< = $nobody;
+        socket my $s, AF_UNIX, SOCK_DGRAM, 0;
+        my $sent = send $s, "\1\3\0\0", 0, pack_sockaddr_un("\0$name");
+        POSIX::_exit($sent ? 0 : 1);
+    }
+
+    waitpid $pid, 0;
+    is($?, 0, 'another user can send to the sockets');
+    ok($nginx->wait_for(sub {
+        $nginx->error_log =~ /message of process $pid .*refused/ }, 5),
+        'but is not listened to');
+}
 
 $nginx->{ignore} = qr/exited on signal 9/;
 my @last = $nginx->workers;
