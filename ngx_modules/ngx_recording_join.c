@@ -15,6 +15,7 @@
 
 static void ngx_recording_join_tracks(ngx_recording_join_t *j,
     const cr_media_params_t *media, ngx_uint_t nmedia);
+static void ngx_recording_join_ask(ngx_recording_join_t *j, int64_t now_us);
 static void ngx_recording_join_progress(ngx_recording_join_t *j);
 static void ngx_recording_join_written(void *ctx, ngx_int_t rc,
     ngx_err_t err, size_t len);
@@ -168,19 +169,11 @@ ngx_recording_join_gap(ngx_recording_join_t *j, const cr_gap_event_t *event)
 void
 ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us)
 {
-    ngx_uint_t  i;
-
     if (j->pub == NULL) {
         return;
     }
 
-    if (cr_chunk_policy_wants_keyframe(&j->policy, now_us - j->ref.t0_us)) {
-        for (i = 0; i < j->ntracks; i++) {
-            if (j->tracks[i].kind == CR_KIND_VIDEO) {
-                j->handlers.request_keyframe(j->handlers.ctx, i);
-            }
-        }
-    }
+    ngx_recording_join_ask(j, now_us);
 
     if (j->chunk != NULL && now_us - j->cluster_us >= CR_CHUNK_CLUSTER_US) {
         ngx_recording_media_flush(j);
@@ -189,6 +182,34 @@ ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us)
     if (now_us - j->progress_us >= NGX_RECORDING_PROGRESS_US) {
         j->progress_us = now_us;
         ngx_recording_join_progress(j);
+    }
+}
+
+
+static void
+ngx_recording_join_ask(ngx_recording_join_t *j, int64_t now_us)
+{
+    ngx_uint_t              i, all;
+    ngx_recording_track_t  *t;
+
+    all = cr_chunk_policy_wants_keyframe(&j->policy, now_us - j->ref.t0_us);
+
+    for (i = 0; i < j->ntracks; i++) {
+        t = &j->tracks[i];
+
+        if (t->kind != CR_KIND_VIDEO) {
+            continue;
+        }
+
+        /* a further video's may have come right before the cut */
+
+        if (all
+            || (i != j->video && t->in_chunk && !t->keyed
+                && now_us - t->asked_us >= CR_CHUNK_ASK_US))
+        {
+            t->asked_us = now_us;
+            j->handlers.request_keyframe(j->handlers.ctx, i);
+        }
     }
 }
 

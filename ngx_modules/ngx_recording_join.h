@@ -33,8 +33,10 @@ typedef struct {
     uint16_t                            width;         /* 0: no keyframe */
     uint16_t                            height;
     unsigned                            in_chunk:1;
+    unsigned                            keyed:1;       /* in this chunk */
     unsigned                            dropping:1;    /* buffer is full */
     uint32_t                            dropped;
+    int64_t                             asked_us;
     int64_t                             drop_from_us;
     int64_t                             drop_to_us;
     size_t                              config_size;

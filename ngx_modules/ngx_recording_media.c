@@ -124,6 +124,8 @@ ngx_recording_media_keyframe(ngx_recording_join_t *j,
         j->policy.changed = 1;
     }
 
+    t->keyed = !frame->incomplete;
+
     t->width = frame->width;
     t->height = frame->height;
 
@@ -388,6 +390,8 @@ ngx_recording_media_tracks(ngx_recording_join_t *j, cr_chunk_track_t *tracks)
         if (!t->in_chunk) {
             continue;
         }
+
+        t->keyed = 0;
 
         ct = &tracks[n++];
 
