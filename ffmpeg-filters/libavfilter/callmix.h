@@ -41,10 +41,15 @@ typedef struct CallMixTrack {
 } CallMixTrack;
 
 
+#define CALLMIX_MAX_TRACKS      16
+
 typedef struct CallMixChunk {
     char       *file;                   /* relative to the folder */
     int         number;
+    int         tracks[CALLMIX_MAX_TRACKS];     /* their numbers, in order */
+    int         nb_tracks;
     int         has_video;
+    int         main_track;             /* the first video, or else audio */
     int64_t     start_ms;               /* media time */
     int64_t     end_ms;                 /* -1: not closed */
 } CallMixChunk;

@@ -82,7 +82,7 @@ ff_callmix_demux_alloc(CallMixDemux **demuxp,
             ref->session = session;
             ref->chunk = &session->chunks[j];
             ref->start = ff_callmix_session_time(session,
-                                                 ref->chunk->has_video ? 1 : 2,
+                                                 ref->chunk->main_track,
                                                  ref->chunk->start_ms * 1000);
         }
     }
@@ -223,7 +223,9 @@ ff_callmix_demux_read(CallMixDemux *demux, AVPacket *pkt,
 
     info->par = st->codecpar;
     info->session = ref->session;
-    info->track = st->id;
+    /* streams are in the order of the tracks; their numbers are not told */
+    info->track = pkt->stream_index < ref->chunk->nb_tracks
+                  ? ref->chunk->tracks[pkt->stream_index] : 0;
     info->is_video = pkt->stream_index == demux->video_index;
 
     return 0;

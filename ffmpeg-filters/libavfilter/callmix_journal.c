@@ -139,14 +139,38 @@ on_join(CallMixTimeline *tl, const json_t *record)
 }
 
 
+static void
+get_tracks(const json_t *record, CallMixChunk *chunk)
+{
+    const char     *kind;
+    const json_t   *tracks = json_object_get(record, "tracks"), *track;
+    int             number, is_video;
+
+    for (size_t i = 0; i < json_array_size(tracks); i++) {
+        if (i == CALLMIX_MAX_TRACKS)
+            break;
+
+        track = json_array_get(tracks, i);
+        kind = json_string_value(json_object_get(track, "kind"));
+        number = json_integer_value(json_object_get(track, "track"));
+        is_video = kind && !strcmp(kind, "video");
+
+        chunk->tracks[chunk->nb_tracks++] = number;
+
+        if (i == 0 || (is_video && !chunk->has_video))
+            chunk->main_track = number;
+
+        chunk->has_video |= is_video;
+    }
+}
+
+
 static int
 on_chunk_open(CallMixTimeline *tl, const json_t *record)
 {
     const char     *file = json_string_value(json_object_get(record, "file"));
-    const char     *kind;
     CallMixSession *session = get_session(tl, record);
     CallMixChunk    chunk = { .end_ms = -1 };
-    const json_t   *tracks = json_object_get(record, "tracks");
 
     if (!session || !file || !good_file(file)
         || !get_time(record, "startMs", 1, &chunk.start_ms))
@@ -157,12 +181,7 @@ on_chunk_open(CallMixTimeline *tl, const json_t *record)
     chunk.file = (char *)file;
     chunk.number = json_integer_value(json_object_get(record, "chunk"));
 
-    for (size_t i = 0; i < json_array_size(tracks); i++) {
-        kind = json_string_value(json_object_get(json_array_get(tracks, i),
-                                                 "kind"));
-        if (kind && !strcmp(kind, "video"))
-            chunk.has_video = 1;
-    }
+    get_tracks(record, &chunk);
 
     return ff_callmix_session_add_chunk(tl, session, &chunk);
 }

@@ -19,7 +19,6 @@
 /* All records kept of a recording: bounds what a damaged journal costs. */
 #define MAX_RECORDS         2000000
 #define MAX_PARTICIPANTS    10000
-#define MAX_TRACKS          16
 
 /* Somebody who is back so soon has not been away. */
 #define SPAN_MERGE          2000000
@@ -197,7 +196,7 @@ ff_callmix_session_add_clock(CallMixTimeline *tl, CallMixSession *session,
     }
 
     if (!track) {
-        if (session->nb_tracks >= MAX_TRACKS)
+        if (session->nb_tracks >= CALLMIX_MAX_TRACKS)
             return AVERROR(EINVAL);
 
         track = array_add(tl, &session->tracks, &session->nb_tracks,
@@ -275,25 +274,21 @@ session_span(const CallMixSession *session, CallMixSpan *span)
 {
     const CallMixChunk *first, *last;
     int64_t             end;
-    int                 track;
 
     if (!session->nb_chunks)
         return 0;
 
-    /* video is track 1 and audio track 2; audio alone uses its own clock */
-
     first = &session->chunks[0];
     last = &session->chunks[session->nb_chunks - 1];
-    track = first->has_video ? 1 : 2;
 
-    span->start = ff_callmix_session_time(session, track,
+    span->start = ff_callmix_session_time(session, first->main_track,
                                           first->start_ms * 1000);
     span->has_video = first->has_video;
     span->end = session->leave;
 
     if (last->end_ms >= 0) {
-        track = last->has_video ? 1 : 2;
-        end = ff_callmix_session_time(session, track, last->end_ms * 1000);
+        end = ff_callmix_session_time(session, last->main_track,
+                                      last->end_ms * 1000);
         span->end = FFMIN(span->end, end + SPAN_LINGER);
     }
 

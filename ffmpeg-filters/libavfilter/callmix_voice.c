@@ -36,8 +36,10 @@
 #define STRETCH_ON      1000
 #define STRETCH_OFF     250
 
-/* Samples of 1000 that a packet is stretched by at most: 7 cents. */
-#define STRETCH_MAX     4
+/* A packet takes over this part of the deviation, but is stretched by no more
+ * than so many samples of 1000: 20 cents. */
+#define STRETCH_PART    8
+#define STRETCH_MAX     12
 
 /* Weight of one packet in the mean of the deviation. */
 #define DEVIATION_MEAN  (1.0 / 16)
@@ -304,7 +306,8 @@ place(CallMixVoice *voice, AVFrame **framep, int64_t media, int64_t duration)
 
         if (voice->stretching) {
             max = frame->nb_samples * STRETCH_MAX / 1000 + 1;
-            by = av_clip(lrint(voice->deviation), -max, max);
+            by = av_clip(lrint(voice->deviation / STRETCH_PART),
+                         -max, max);
 
             if (by && frame->nb_samples + by > 0) {
                 ret = stretch_frame(voice, framep, by);

@@ -79,12 +79,15 @@ sub encode {
     my $media = CallRecorder::Mkv::read_file($file);
     unlink $file;
 
-    # the encoder's delay is no delay of the capture
+    # media time begins at 0; packets of sound last 20 ms, which the muxer
+    # rounded with the encoder's delay in it
 
     for my $t (@{$media->{tracks}}) {
         my @frames = grep { $_->{track} == $t->{number} } @{$media->{frames}};
-        my $first = $frames[0]{ms};
-        $_->{ms} -= $first for @frames;
+        my ($first, $n) = ($frames[0]{ms}, 0);
+
+        $_->{ms} = $t->{type} == 2 ? 20 * $n++ : $_->{ms} - $first
+            for @frames;
     }
 
     return $media;
