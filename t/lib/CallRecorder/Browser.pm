@@ -1,7 +1,7 @@
 package CallRecorder::Browser;
 
-# Runs the demo (two browsers, one recording) on ports and in a folder of its
-# own and takes apart what it prints.
+# Real browsers: one that publishes to a CallRecorder::Recorder, and the demo
+# (two of them, one recording) on ports and in a folder of its own.
 
 use strict;
 use warnings;
@@ -12,14 +12,16 @@ use File::Basename ();
 use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP ();
+use POSIX ();
 
-our @EXPORT_OK = qw(run_demo free_port);
+our @EXPORT_OK = qw(browser run_demo);
 
 my $root = Cwd::realpath(File::Basename::dirname(__FILE__) . '/../../..');
 
 
 # A port that is free on TCP and UDP.
-sub free_port {
+sub free_port
+{
     for (1 .. 50) {
         my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
             or next;
@@ -35,7 +37,8 @@ sub free_port {
 
 # run_demo(seconds => 15, env => {...}) returns { status, output, answers
 # (of the API, decoded), path, dir }.  The folder lives as long as the result.
-sub run_demo {
+sub run_demo
+{
     my (%arg) = @_;
 
     my $dir = File::Temp->newdir('callrec-demo-XXXXXX', TMPDIR => 1);
@@ -65,6 +68,100 @@ sub run_demo {
     $result{answers} = \@answers;
 
     return \%result;
+}
+
+
+# browser(RECORDER, PARTICIPANT, video => FILE, audio => FILE, query => 'a=b')
+# starts Chromium on the recorder's page, which publishes at once.
+sub browser
+{
+    my ($rec, $participant, %opt) = @_;
+
+    my $token = $rec->token(call => $rec->{call}, sub => $participant,
+                            perms => ['publish']);
+    my $url = "http://127.0.0.1:$rec->{http}/index.html?call=$rec->{call}"
+        . "&join=1&raw-audio=1&$opt{query}#token=$token";
+    my @args = map { $opt{$_} ? ("--$_", $opt{$_}) : () } qw(video audio);
+
+    pipe my $read, my $write or die "pipe: $!";
+
+    my $log = "$rec->{dir}/browser-$participant.log";
+    my $pid = fork // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN, '<&', $read;
+        open STDOUT, '>', $log;
+        open STDERR, '>&', \*STDOUT;
+        close $write;
+        exec 'node', "$root/t/e2e/browser.mjs", @args, $url
+            or POSIX::_exit(127);
+    }
+
+    return bless { pid => $pid, stdin => $write, log => $log },
+        __PACKAGE__;
+}
+
+
+# What it said so far, as text and as decoded lines with this event.
+sub said
+{
+    my ($self) = @_;
+
+    open my $f, '<', $self->{log} or return '';
+    local $/;
+
+    return <$f> // '';
+}
+
+
+sub events
+{
+    my ($self, $event) = @_;
+
+    return grep { ($_->{event} // '') eq $event }
+        map { eval { JSON::PP::decode_json($_) } // () }
+        split /\n/, $self->said;
+}
+
+
+sub wait_event
+{
+    my ($self, $event, $seconds) = @_;
+
+    for (1 .. $seconds * 10) {
+        return 1 if $self->events($event);
+        return 0 if $self->events('error');
+        select undef, undef, undef, 0.1;
+    }
+
+    return 0;
+}
+
+
+# Leaves the call as a person does.
+sub leave
+{
+    my ($self) = @_;
+
+    close $self->{stdin};
+}
+
+
+sub DESTROY
+{
+    my ($self) = @_;
+
+    return unless $self->{pid};
+
+    close $self->{stdin};
+
+    for (1 .. 100) {
+        return if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
+        select undef, undef, undef, 0.1;
+    }
+
+    kill KILL => $self->{pid};
+    waitpid $self->{pid}, 0;
 }
 
 

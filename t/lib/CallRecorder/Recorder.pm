@@ -31,7 +31,8 @@ my $json = JSON::PP->new->canonical->utf8;
 
 # Options of CallRecorder::Nginx, and: mix (directives instead of the default
 # "recording_mix batch" with our ffmpeg), call, rtc (directives), programs
-# (copied into the folder, for an exec hook).
+# (copied into the folder, for an exec hook), folders (name => what is copied
+# there).
 sub new
 {
     my ($class, %opt) = @_;
@@ -72,6 +73,11 @@ sub new
 
         copy($programs{$name}, $copy) or die "$programs{$name}: $!\n";
         chmod 0755, $copy;
+    }
+
+    for my $name (sort keys %{ $opt{folders} // {} }) {
+        system('cp', '-rL', $opt{folders}{$name}, "$self->{dir}/$name") == 0
+            or die "cannot copy $opt{folders}{$name}\n";
     }
 
     $self->start unless $opt{stopped};
