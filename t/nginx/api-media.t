@@ -33,7 +33,7 @@ system('ffmpeg', '-v', 'error',
 
 my $nginx = CallRecorder::Nginx->new(
     workers => 2,
-    main    => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 2s; }',
+    main    => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 6s; }',
     http    => "$CallRecorder::Api::HTTP recording_chunk 1s;",
     server  => "$CallRecorder::Api::SERVER location /whip/ { whip; }");
 
@@ -136,20 +136,22 @@ ok($nginx->wait_for(sub { $api->get('room', $id)->{status} == 410 }, 5),
     'it is gone');
 ok($nginx->wait_for(sub { only_snapshot("$root/room/$id") }, 5),
     'its files are removed');
-is($api->start('room')->{status}, 201, 'the next one can start');
+$res = $api->start('room');
+is($res->{status}, 201, 'the next one can start');
+$id = $res->{data}{recordingId};
+$api->wait_status('room', $id, 'recording');
 
 # limits with media
 
-my @pids = $nginx->workers;
 $nginx->configure(
-    main => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 2s; }',
+    main => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 6s; }',
     http => "$CallRecorder::Api::HTTP recording_max_duration 3s;
         recording_idle_timeout 2s;",
     server => "$CallRecorder::Api::SERVER location /whip/ { whip; }");
 $nginx->reload(keep => 1);
 
-my $last = $api->stop('room')->{data}{recordingId};
-is($api->wait_status('room', $last, 'completed')->{data}{status},
+$api->stop('room');
+is($api->wait_status('room', $id, 'completed')->{data}{status},
     'completed', 'a recording goes on over a reload');
 
 $res = $api->start('room');
@@ -158,7 +160,7 @@ is($res->{data}{endReason}, 'duration', 'it ends when it is too long');
 ok(abs($res->{data}{durationMs} - 3000) < 1500, 'in time');
 
 $nginx->configure(
-    main => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 2s; }',
+    main => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 6s; }',
     http => "$CallRecorder::Api::HTTP recording_idle_timeout 2s;",
     server => "$CallRecorder::Api::SERVER location /whip/ { whip; }");
 $nginx->reload(keep => 1);

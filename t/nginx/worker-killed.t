@@ -39,7 +39,7 @@ system('ffmpeg', '-v', 'error',
 my $nginx = CallRecorder::Nginx->new(
     workers => 2,
     ignore  => qr/exited on signal 9/,
-    main    => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 2s; }',
+    main    => 'rtc { listen 127.0.0.1:{{udp}}; session_timeout 6s; }',
     http    => "$CallRecorder::Api::HTTP recording_chunk 2s;",
     server  => "$CallRecorder::Api::SERVER location /whip/ { whip; }");
 
