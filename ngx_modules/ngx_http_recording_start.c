@@ -365,6 +365,13 @@ ngx_http_recording_start_done(ngx_recording_task_t *task)
     rec = (r != NULL) ? ngx_palloc(r->pool, sizeof(cr_recording_t)) : NULL;
 
     if (ngx_recording_change(&ch, id) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "recording %s was lost while it was started", id);
+
+        if (r != NULL) {
+            ngx_http_recording_finalize(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
         return;
     }
 
