@@ -183,9 +183,12 @@ ngx_http_whip_handler(ngx_http_request_t *r)
     }
 
     if (what == NGX_HTTP_WHIP_SESSION) {
-        if (ngx_rtc_session_find(ctx->info.session_id, &info, NULL, NULL)
-            != NGX_OK
-            || ngx_strcmp(info.call_id, ctx->info.call_id) != 0)
+        rc = ngx_rtc_session_find(ctx->info.session_id, &info, NULL, NULL);
+
+        /* DELETE tells for itself one that has just ended */
+
+        if ((rc == NGX_OK) ? ngx_strcmp(info.call_id, ctx->info.call_id) != 0
+                           : route->method != NGX_HTTP_DELETE)
         {
             return ngx_http_whip_problem(r, NGX_HTTP_NOT_FOUND,
                                          "session_not_found",
@@ -590,8 +593,12 @@ ngx_http_whip_delete(ngx_http_request_t *r, ngx_http_whip_ctx_t *ctx)
         return rc;
     }
 
+    /* by BYE or close_notify a session ends before its DELETE comes */
+
     if (ngx_rtc_session_delete(ctx->info.session_id, r->connection->log)
-        != NGX_OK)
+        != NGX_OK
+        && ngx_rtc_session_ended(ctx->info.call_id, ctx->info.session_id)
+           != NGX_OK)
     {
         return ngx_http_whip_problem(r, NGX_HTTP_NOT_FOUND,
                                      "session_not_found",

@@ -68,6 +68,12 @@ ngx_int_t ngx_rtc_session_restart(const char *session_id,
 /* Ends a session, wherever it is.  NGX_OK or NGX_DECLINED. */
 ngx_int_t ngx_rtc_session_delete(const char *session_id, ngx_log_t *log);
 
+/*
+ * NGX_OK: the call's session ended some seconds ago, and not by
+ * ngx_rtc_session_delete(), so that its publisher may not know yet.
+ */
+ngx_int_t ngx_rtc_session_ended(const char *call_id, const char *session_id);
+
 
 extern ngx_module_t  ngx_rtc_module;
 

@@ -209,6 +209,13 @@ ngx_rtc_session_delete(const char *session_id, ngx_log_t *log)
 }
 
 
+ngx_int_t
+ngx_rtc_session_ended(const char *call_id, const char *session_id)
+{
+    return ngx_rtc_dir_ended(ngx_rtc_conf(), call_id, session_id);
+}
+
+
 /* chars has 64 letters, so that each takes six bits and none is likelier. */
 
 static void

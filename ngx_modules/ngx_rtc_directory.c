@@ -63,6 +63,8 @@ static void ngx_rtc_dir_copy(const ngx_rtc_dir_entry_t *e,
     ngx_rtc_record_t *rec);
 static void ngx_rtc_dir_ice_set(ngx_rtc_sh_t *sh, ngx_rtc_dir_entry_t *e,
     ngx_uint_t i, const ngx_rtc_record_t *rec);
+static void ngx_rtc_dir_remember(ngx_rtc_sh_t *sh,
+    const ngx_rtc_dir_entry_t *e);
 static void ngx_rtc_dir_free(ngx_rtc_conf_t *rcf, ngx_rtc_dir_entry_t *e);
 
 
@@ -304,8 +306,44 @@ ngx_rtc_dir_remove(ngx_rtc_conf_t *rcf, const char *id, ngx_pid_t owner,
             *was = e->owner;
         }
 
+        if (owner != 0) {
+            ngx_rtc_dir_remember(rcf->sh, e);
+        }
+
         ngx_rtc_dir_free(rcf, e);
         rc = NGX_OK;
+    }
+
+    ngx_shmtx_unlock(&rcf->shpool->mutex);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_rtc_dir_ended(ngx_rtc_conf_t *rcf, const char *call_id, const char *id)
+{
+    int64_t           oldest;
+    uint32_t          call;
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_rtc_ended_t  *ended;
+
+    rc = NGX_DECLINED;
+    call = ngx_murmur_hash2((u_char *) call_id, ngx_strlen(call_id));
+    oldest = ngx_callrec_now_us() - NGX_RTC_ENDED_TIME;
+
+    ngx_shmtx_lock(&rcf->shpool->mutex);
+
+    for (i = 0; i < NGX_RTC_ENDED_MAX; i++) {
+        ended = &rcf->sh->ended[i];
+
+        if (ended->call == call && ended->ended_us > oldest
+            && ngx_strcmp(ended->id, id) == 0)
+        {
+            rc = NGX_OK;
+            break;
+        }
     }
 
     ngx_shmtx_unlock(&rcf->shpool->mutex);
@@ -415,6 +453,7 @@ ngx_rtc_dir_sweep(ngx_rtc_conf_t *rcf, ngx_log_t *log)
             break;
         }
 
+        ngx_rtc_dir_remember(rcf->sh, e);
         ngx_rtc_dir_free(rcf, e);
         expired++;
     }
@@ -431,6 +470,7 @@ ngx_rtc_dir_sweep(ngx_rtc_conf_t *rcf, ngx_log_t *log)
         }
 
         if (kill(e->owner, 0) == -1 && ngx_errno == NGX_ESRCH) {
+            ngx_rtc_dir_remember(rcf->sh, e);
             ngx_rtc_dir_free(rcf, e);
             orphaned++;
             continue;
@@ -626,6 +666,22 @@ ngx_rtc_dir_ice_set(ngx_rtc_sh_t *sh, ngx_rtc_dir_entry_t *e, ngx_uint_t i,
     ngx_queue_insert_head(ngx_rtc_dir_bucket(sh->by_ufrag, ice->ufrag,
                                              NGX_RTC_UFRAG_LEN),
                           &ice->queue);
+}
+
+
+static void
+ngx_rtc_dir_remember(ngx_rtc_sh_t *sh, const ngx_rtc_dir_entry_t *e)
+{
+    ngx_rtc_ended_t  *ended;
+
+    ended = &sh->ended[sh->ended_next];
+    sh->ended_next = (sh->ended_next + 1) % NGX_RTC_ENDED_MAX;
+
+    ended->ended_us = ngx_callrec_now_us();
+    ended->call = ngx_murmur_hash2((u_char *) e->info.call_id,
+                                   ngx_strlen(e->info.call_id));
+    (void) ngx_cpystrn((u_char *) ended->id, (u_char *) e->info.session_id,
+                       sizeof(ended->id));
 }
 
 

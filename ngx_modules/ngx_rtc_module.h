@@ -34,6 +34,8 @@
 #define NGX_RTC_ROUTE_BUCKETS     4096
 #define NGX_RTC_FOREIGN_MAX       4096    /* routes to other workers */
 #define NGX_RTC_CERT_MAX          4096
+#define NGX_RTC_ENDED_MAX         512     /* remembered ends */
+#define NGX_RTC_ENDED_TIME        10000000    /* for so long, us */
 #define NGX_RTC_BATCH             32      /* datagrams of one recvmmsg() */
 #define NGX_RTC_BATCHES           4       /* of one event */
 #define NGX_RTC_DATAGRAM_MAX      2048
@@ -42,6 +44,14 @@
 typedef struct ngx_rtc_dir_entry_s  ngx_rtc_dir_entry_t;
 typedef struct ngx_rtc_session_s    ngx_rtc_session_t;
 typedef struct ngx_rtc_worker_s     ngx_rtc_worker_t;
+
+
+/* A session that ended by itself, while its DELETE may be on the way. */
+typedef struct {
+    int64_t                  ended_us;
+    uint32_t                 call;            /* hash of the call's id */
+    char                     id[NGX_RTC_ID_LEN + 1];
+} ngx_rtc_ended_t;
 
 
 /* The directory in shared memory. */
@@ -54,6 +64,9 @@ typedef struct {
     ngx_queue_t              pending;      /* no owner yet, oldest first */
     ngx_queue_t              adopted;
     ngx_uint_t               nentries;
+
+    ngx_rtc_ended_t          ended[NGX_RTC_ENDED_MAX];
+    ngx_uint_t               ended_next;
 
     /* what the newest generation listens on */
     ngx_uint_t               workers;
@@ -221,6 +234,9 @@ ngx_int_t ngx_rtc_dir_restart(ngx_rtc_conf_t *rcf, const char *id,
 /* owner: only if it is his, 0: anyone's; fills *rec if it is not NULL. */
 ngx_int_t ngx_rtc_dir_remove(ngx_rtc_conf_t *rcf, const char *id,
     ngx_pid_t owner, ngx_pid_t *was);
+/* NGX_OK: the call's session ended a moment ago, not by DELETE. */
+ngx_int_t ngx_rtc_dir_ended(ngx_rtc_conf_t *rcf, const char *call_id,
+    const char *id);
 void ngx_rtc_dir_path(ngx_rtc_conf_t *rcf, const char *id,
     const cr_addr_t *remote);
 ngx_pid_t ngx_rtc_dir_path_owner(ngx_rtc_conf_t *rcf,

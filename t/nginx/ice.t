@@ -226,6 +226,11 @@ ok($nginx->wait_for(sub { on($half, 'GET')->{status} == 404 }, 10),
 ok($nginx->wait_for(sub { on($silent, 'GET')->{status} == 404 }, 10),
     'one that nobody has asked for, too');
 like($nginx->error_log, qr/ended: connect-timeout/, 'the log says why');
+is(on($_, 'DELETE')->{status}, 200, 'its client may end it a moment later')
+    for $half, $silent;
+is(on($half, 'DELETE', path => $half->{path} =~ s/room/other/r,
+    token => $nginx->token(call => 'other', perms => ['publish']))->{status},
+    404, 'not that of another call');
 
 $nginx->stop;
 

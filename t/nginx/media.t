@@ -71,6 +71,9 @@ sub publish
         %end = (reason => $reason, $numbers =~ /(\w+): (\d+)/g);
     }, 20);
 
+    ($end{id}) = substr($nginx->error_log, $before)
+        =~ /session (\S+) ended: /;
+
     my ($report) = reverse split /\n/, $text;
 
     return ($status, decode_json($report // '{}'), $stderr, \%end);
@@ -149,6 +152,9 @@ is($end->{reason}, 'fingerprint-mismatch', 'and is logged');
 ($status, $report, $stderr, $end) = publish(@vp8, '--bye');
 is($status, 0, 'a publisher leaves with BYE');
 is($end->{reason}, 'dtls-closed', 'and close_notify');
+is($nginx->request(DELETE => "/whip/room/$end->{id}", token =>
+    $nginx->token(call => 'room', perms => ['publish']))->{status}, 200,
+    'before its DELETE has come');
 
 ($status, $report, $stderr, $end) = publish(@vp8, '--no-delete');
 is($status, 0, 'a publisher falls silent');
