@@ -64,7 +64,7 @@ token:                                  ## CALL=room123: a token for it
 	@test -n '$(CALL)' || { echo 'usage: make token CALL=room123' >&2; exit 1; }
 	@test -s $(PREFIX)/conf/jwt.key \
 	    || { echo 'there is no key yet: "make run" makes one' >&2; exit 1; }
-	@$(MAKE) --no-print-directory tools >&2
+	@$(MAKE) --no-print-directory -s tools >&2
 	@$(TOKEN) --key-file $(PREFIX)/conf/jwt.key --call '$(CALL)' \
 	    --perms '$(PERMS)'
 

@@ -123,6 +123,7 @@ async function api(method, path, body) {
     if (!answer.success) {
         const error = new Error(answer.error.message);
         error.code = answer.error.code;
+        error.recordingId = answer.error.recordingId;
         throw error;
     }
 
@@ -130,10 +131,18 @@ async function api(method, path, body) {
 }
 
 
+/* Somebody else of the call may have started it: then it is followed. */
 async function record() {
     const data = await api('POST', 'start',
-                           { startedBy: $('name').value || undefined });
-    follow(data.recordingId);
+                           { startedBy: $('name').value || undefined })
+        .catch((error) => {
+            if (error.code === 'recording_active') {
+                return error;
+            }
+            throw error;
+        });
+
+    await follow(data.recordingId);
 }
 
 
@@ -144,25 +153,29 @@ async function follow(id) {
     $('record').disabled = true;
     $('stop').disabled = false;
 
-    for (let rev = 0; recordingId === id;) {
-        const data = await api('GET', `${id}?wait=20&rev=${rev}`);
+    try {
+        for (let rev = 0; recordingId === id;) {
+            const data = await api('GET', `${id}?wait=20&rev=${rev}`);
 
-        rev = data.rev;
-        showRecording(data);
+            rev = data.rev;
+            showRecording(data);
 
-        if (['completed', 'failed', 'aborted', 'expired', 'deleted']
-            .includes(data.status)) {
-            break;
+            if (['completed', 'failed', 'aborted', 'expired', 'deleted']
+                .includes(data.status)) {
+                break;
+            }
         }
-    }
 
-    $('record').disabled = false;
-    $('stop').disabled = true;
+    } finally {
+        $('record').disabled = false;
+        $('stop').disabled = true;
+    }
 }
 
 
 function showRecording(data) {
     const pct = data.progress?.pct ?? 0;
+    const people = (data.participants ?? []).length;
 
     $('rid').textContent = data.recordingId;
     $('status').textContent = data.status;
@@ -170,7 +183,7 @@ function showRecording(data) {
     $('progress').value = data.status === 'completed' ? 100 : pct;
     $('detail').textContent = data.error
         ? data.error.message
-        : `${(data.participants ?? []).length} participants, `
+        : `${people} participant${people === 1 ? '' : 's'}, `
           + `${((data.durationMs ?? 0) / 1000).toFixed(1)} s`;
     $('outputs').replaceChildren(...(data.outputs ?? []).map((o) => {
         const li = document.createElement('li');

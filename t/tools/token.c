@@ -18,6 +18,8 @@
 #include <jansson.h>
 #include <jwt.h>
 
+#include "auth/jwt.h"
+
 
 static size_t read_key(const char *path, unsigned char *key, size_t size);
 static char *claims(const char *call, const char *sub, const char *name,
@@ -94,6 +96,12 @@ main(int argc, char **argv)
 
     if (path == NULL || call == NULL || optind != argc) {
         usage();
+    }
+
+    if (strcmp(call, "*") != 0 && !cr_id_valid(call, strlen(call))) {
+        fputs("token: a call's id is 1 to 64 letters, digits, _ and -, or *\n",
+              stderr);
+        return 2;
     }
 
     len = read_key(path, key, sizeof(key));
