@@ -13,11 +13,15 @@
 
 #define NGX_HTTP_RECORDING_COMPLETE_MAX  4096
 
+/* How much shorter than the recording a result may be. */
+#define NGX_HTTP_RECORDING_SHORT_MS      1000
+
 
 /* Of one request. */
 typedef struct {
     ngx_recording_store_op_t   op;
     cr_parts_path_t            path;
+    int64_t                    recorded_ms;    /* how long it has to be */
     ngx_http_request_t        *request;
 } ngx_http_recording_parts_ctx_t;
 
@@ -135,6 +139,7 @@ ngx_http_recording_parts_find(ngx_http_request_t *r,
     size_t            len;
     u_char           *token;
     char              id[CR_ID_MAX + 1];
+    cr_recording_t   *rec;
     ngx_table_elt_t  *h;
 
     h = r->headers_in.authorization;
@@ -158,11 +163,43 @@ ngx_http_recording_parts_find(ngx_http_request_t *r,
     ngx_cpystrn(ctx->op.output, (u_char *) ctx->path.output,
                 ctx->path.output_len + 1);
 
+    rec = NULL;
+
+    if (ctx->path.action == CR_PARTS_COMPLETE) {
+        rec = ngx_palloc(r->pool, sizeof(cr_recording_t));
+        if (rec == NULL) {
+            *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_DECLINED;
+        }
+    }
+
     switch (ngx_recording_job_find(id, (char *) token, len, &ctx->op.ref,
-                                   &ctx->op.attempt, NULL))
+                                   &ctx->op.attempt, rec))
     {
     case NGX_OK:
+        if (rec != NULL) {
+            ctx->recorded_ms = cr_recording_duration_ms(rec);
+        }
+
         return NGX_OK;
+
+    case NGX_DONE:
+        if (ctx->path.action == CR_PARTS_COMPLETE) {
+
+            /* it has been done, but the answer was lost */
+
+            *rc = ngx_http_discard_request_body(r);
+
+            if (*rc == NGX_OK) {
+                *rc = ngx_http_recording_empty(r);
+            }
+
+            return NGX_DECLINED;
+        }
+
+        *rc = ngx_http_recording_parts_error(r, 410, "recording_gone",
+                                   "the recording takes no results any more");
+        return NGX_DECLINED;
 
     case NGX_ABORT:
         *rc = ngx_http_recording_parts_error(r, NGX_HTTP_CONFLICT,
@@ -274,6 +311,17 @@ ngx_http_recording_parts_complete(ngx_http_request_t *r)
         ngx_http_finalize_request(r,
             ngx_http_recording_parts_error(r, NGX_HTTP_BAD_REQUEST,
                                            "invalid_request", why));
+        return;
+    }
+
+    /* FFmpeg completes the file properly also when one of its stages failed */
+
+    if ((int64_t) ctx->op.complete.duration_ms
+        < ctx->recorded_ms - NGX_HTTP_RECORDING_SHORT_MS)
+    {
+        ngx_http_finalize_request(r,
+            ngx_http_recording_parts_error(r, 422, "result_too_short",
+                         "the result is shorter than what was recorded"));
         return;
     }
 

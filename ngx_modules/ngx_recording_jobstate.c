@@ -113,7 +113,9 @@ ngx_recording_job_find(const char *recording_id, const char *token,
 
     node = ngx_recording_find_locked(zone, recording_id);
 
-    if (node == NULL || !ngx_recording_job_runs(&node->rec)) {
+    if (node == NULL || (!ngx_recording_job_runs(&node->rec)
+                         && node->rec.status != CR_RECORDING_COMPLETED))
+    {
         goto done;
     }
 
@@ -132,7 +134,7 @@ ngx_recording_job_find(const char *recording_id, const char *token,
         *copy = node->rec;
     }
 
-    rc = NGX_OK;
+    rc = node->rec.status == CR_RECORDING_COMPLETED ? NGX_DONE : NGX_OK;
 
 done:
 

@@ -148,10 +148,17 @@ cr_recording_transition(cr_recording_t *rec, cr_recording_status_e status,
         break;
 
     case CR_RECORDING_COMPLETED:
+        /* the token stays: the last request may come again */
+        rec->completed_ms = now_ms;
+        rec->eta_ms = -1;
+        rec->job.pid = 0;
+        break;
+
     case CR_RECORDING_FAILED:
     case CR_RECORDING_ABORTED:
         rec->completed_ms = now_ms;
         rec->eta_ms = -1;
+        rec->job.pid = 0;
         memset(&rec->job.token, 0, sizeof(rec->job.token));
         break;
 

@@ -19,13 +19,14 @@ my $ROOT = $CallRecorder::Nginx::ROOT;
 my $RESULT = 'H' x 1000 . 'A' x 300_000 . 'B' x 77_777;
 
 
-good($_) for qw(good repeats slow late);
+good($_) for qw(good repeats slow late insists);
 bad('dies', qr/the encoder has caught fire/, 'mix_failed');
 bad('hangs', qr/said nothing for/, 'mix_stalled');
 bad('hole', qr/the parts do not join/, 'mix_failed');
 bad('misses', qr/a part is missing/, 'mix_failed');
 bad('bad-digest', qr/a part is missing/, 'mix_failed');
 bad('wrong-size', qr/do not add up to the announced size/, 'mix_failed');
+bad('short', qr/shorter than what was recorded/, 'mix_failed');
 bad('forged', qr/409/, 'mix_failed');
 environment();
 missing_command();
@@ -51,16 +52,16 @@ sub recorder
 }
 
 
-# Two seconds of a publisher; the recording's id, already stopped.
+# Some seconds of a publisher; the recording's id, already stopped.
 sub record
 {
-    my ($rec) = @_;
+    my ($rec, $seconds) = @_;
 
     my $pub = $rec->publish('alice', video => vp8_ivf(), audio => opus_ogg());
     my $id = $rec->start_recording;
 
     $rec->wait_status($id, 'recording', 10);
-    select undef, undef, undef, 1;
+    select undef, undef, undef, $seconds // 1;
     $rec->stop_recording;
     $rec->leave($pub);
 
@@ -100,6 +101,8 @@ sub good
         is_deeply [ left_over($rec, $id) ], [], 'nothing else is left';
         like $rec->error_log, qr/POST progress: 410/, 'a late word is refused'
             if $behaviour eq 'late';
+        like $rec->error_log, qr/(POST complete: 204.*){2}/s,
+            'the last request may come again' if $behaviour eq 'insists';
 
         $rec->stop;
     };
@@ -112,7 +115,7 @@ sub bad
 
     subtest "a process that $behaviour" => sub {
         my $rec = recorder($behaviour, mix => 'recording_exec_timeout 2s;');
-        my $id = record($rec);
+        my $id = record($rec, $behaviour eq 'short' ? 2.5 : 1);
         my $data = $rec->wait_status($id, 'failed', 30);
 
         is $data->{status}, 'failed', 'failed';

@@ -69,18 +69,27 @@ put(0, 0, $parts[0]);
 
 my $all = join '', @parts;
 
-ask(POST => 'complete', JSON::PP->new->encode({
-    sizeBytes => length($all) + ($behaviour eq 'wrong-size' ? 1 : 0),
-    parts => scalar @parts,
-    durationMs => 2000,
-    format => 'mp4',
-    video => { codec => 'h264', width => 1280, height => 720 },
-    audio => { codec => 'aac', sampleRate => 48000, channels => 2 },
-    digest => sha256_hex(join '', map { sha256($_) } @parts),
-}), 'Content-Type' => 'application/json') or exit 1;
+complete() or exit 1;
+
+# its answer may have been lost
+complete() if $behaviour eq 'insists';
 
 # late: the recording is completed by now
 ask(POST => 'progress', '') if $behaviour eq 'late';
+
+
+sub complete
+{
+    return ask(POST => 'complete', JSON::PP->new->encode({
+        sizeBytes => length($all) + ($behaviour eq 'wrong-size' ? 1 : 0),
+        parts => scalar @parts,
+        durationMs => $behaviour eq 'short' ? 100 : 3000,
+        format => 'mp4',
+        video => { codec => 'h264', width => 1280, height => 720 },
+        audio => { codec => 'aac', sampleRate => 48000, channels => 2 },
+        digest => sha256_hex(join '', map { sha256($_) } @parts),
+    }), 'Content-Type' => 'application/json');
+}
 
 
 sub put
