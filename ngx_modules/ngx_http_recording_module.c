@@ -248,12 +248,21 @@ ngx_http_recording_check_old(ngx_conf_t *cf, ngx_recording_conf_t *conf)
 {
     ngx_cycle_t                     *old;
     ngx_shm_t                       *new_shm, *old_shm;
+    ngx_uint_t                       i;
     ngx_http_recording_main_conf_t  *ormcf;
 
     old = cf->cycle->old_cycle;
 
     if (ngx_is_init_cycle(old)) {
         return NGX_OK;
+    }
+
+    /* a module that this reload loads has no place in the old arrays */
+
+    for (i = 0; old->modules[i] != &ngx_http_recording_module; i++) {
+        if (old->modules[i] == NULL) {
+            return NGX_OK;
+        }
     }
 
     ormcf = ngx_http_cycle_get_module_main_conf(old,

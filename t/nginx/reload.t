@@ -1,0 +1,92 @@
+#!/usr/bin/perl
+
+# Copyright (C) The call recorder authors
+#
+# Configurations that come and go by a reload: the module into an nginx that
+# runs already, and changes that old workers could not follow.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use CallRecorder::Nginx;
+use CallRecorder::Whip;
+use Test::More;
+
+
+my $http = 'recording_root {{dir}}/records; recording_mix off;
+            recording_jwt_key "' . $CallRecorder::Nginx::SECRET . '";';
+my $server = 'location /video-calls/ { recording_api; }
+              location /whip/ { whip; }';
+
+sub rtc { return "rtc { listen 127.0.0.1:{{udp}}; $_[0] }" }
+
+
+# An nginx that has been there before us.
+
+my $nginx = CallRecorder::Nginx->new(stopped => 1);
+
+edit(sub { s/^load_module.*\n//m });
+$nginx->start;
+
+$nginx->configure(main => rtc(''), http => $http, server => $server);
+
+ok($nginx->reload, 'the module is loaded by a reload');
+
+my $uri = '/video-calls/room/recording/start';
+my $token = $nginx->token(call => 'room', perms => ['record']);
+
+ok($nginx->wait_for(sub {
+    $nginx->request(POST => $uri, token => $token)->{status} =~ /201|409/
+}, 10), 'and records');
+
+
+# What workers of two generations have in common stays as it is.
+
+$nginx->configure(main => rtc('zone rtc 8m;'), http => $http,
+    server => $server);
+refused('another size of the zone', qr/"zone" cannot be changed by a reload/);
+
+$nginx->configure(main => rtc('zone other 16m;'), http => $http,
+    server => $server);
+refused('another zone', qr/"zone" cannot be changed by a reload/);
+
+$nginx->configure(main => rtc('max_sessions 10;'), http => $http,
+    server => $server);
+ok($nginx->reload, 'a reload without such a change is well');
+
+$nginx->{ignore} = qr/cannot be changed by a reload/;
+$nginx->stop;
+
+done_testing();
+
+
+sub edit
+{
+    my ($how) = @_;
+
+    local @ARGV = "$nginx->{dir}/nginx.conf";
+    local $_ = join '', <>;
+    $how->();
+
+    open my $f, '>', "$nginx->{dir}/nginx.conf" or die "nginx.conf: $!";
+    print $f $_;
+    close $f or die "nginx.conf: $!";
+}
+
+
+sub refused
+{
+    my ($what, $why) = @_;
+
+    my @before = sort $nginx->workers;
+    my $seen = length $nginx->error_log;
+
+    kill HUP => $nginx->{pid};
+
+    ok($nginx->wait_for(sub {
+        substr($nginx->error_log, $seen) =~ $why }, 5), "$what is refused");
+    is_deeply([sort $nginx->workers], \@before, 'the workers stay');
+}
