@@ -28,6 +28,7 @@ static char *ngx_rtc_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_rtc_public_address(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_rtc_codecs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_rtc_check_old(ngx_cycle_t *cycle, ngx_rtc_conf_t *rcf);
 static ngx_int_t ngx_rtc_init_zone(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_int_t ngx_rtc_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_rtc_init_process(ngx_cycle_t *cycle);
@@ -228,6 +229,10 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
         rcf->zone_size = 16 * 1024 * 1024;
     }
 
+    if (ngx_rtc_check_old(cycle, rcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_memzero(&cf, sizeof(ngx_conf_t));
     cf.cycle = cycle;
     cf.pool = cycle->pool;
@@ -243,6 +248,45 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
     rcf->shm_zone->data = rcf;
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Old workers go on with their sessions after a reload, and datagrams find
+ * them by the directory: both generations must mean the same one.
+ */
+
+static ngx_int_t
+ngx_rtc_check_old(ngx_cycle_t *cycle, ngx_rtc_conf_t *rcf)
+{
+    ngx_cycle_t     *old;
+    ngx_rtc_conf_t  *orcf;
+
+    old = cycle->old_cycle;
+
+    if (ngx_is_init_cycle(old)) {
+        return NGX_OK;
+    }
+
+    /* NULL: this reload loads the module */
+
+    orcf = (ngx_rtc_conf_t *) ngx_get_conf(old->conf_ctx, ngx_rtc_module);
+
+    if (orcf == NULL || !orcf->configured) {
+        return NGX_OK;
+    }
+
+    if (rcf->zone_size != orcf->zone_size
+        || rcf->zone_name.len != orcf->zone_name.len
+        || ngx_strncmp(rcf->zone_name.data, orcf->zone_name.data,
+                       rcf->zone_name.len) != 0)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"zone\" cannot be changed by a reload");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
