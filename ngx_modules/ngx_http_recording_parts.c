@@ -13,8 +13,9 @@
 
 #define NGX_HTTP_RECORDING_COMPLETE_MAX  4096
 
-/* How much shorter than the recording a result may be. */
-#define NGX_HTTP_RECORDING_SHORT_MS      1000
+/* How much shorter than the recording a result may be: callmix begins with the
+ * picture, when there was sound a second before it. */
+#define NGX_HTTP_RECORDING_SHORT_MS      2000
 
 
 /* Of one request. */

@@ -73,4 +73,32 @@ ok(keys %said, 'there are errors');
 complain('each error code is documented', grep { !$listed{$_} }
     sort keys %said);
 
+
+# The location for parts has its own list; the status has codes, too.
+
+sub complain_undocumented
+{
+    my ($name, $page, $said) = @_;
+
+    my $text = slurp($page);
+
+    ok(@$said, "$name: there are some");
+    complain("$name: each is documented",
+        grep { $text !~ /^\|.*`$_`.*\|/m } @$said);
+}
+
+my $parts = slurp('ngx_modules/ngx_http_recording_parts.c');
+complain_undocumented('errors of parts', 'docs/mix-protocol.md',
+    [$parts =~ /_parts_error\([^"]*?"(\w+)"/g]);
+
+my $whip = join '', map { slurp($_) }
+    files(qr{^ngx_modules/ngx_http_whip\w*\.c$});
+complain_undocumented('errors of WHIP', 'docs/ngx_http_whip_module.md',
+    [grep { $_ ne 'internal' } $whip =~ /_whip_problem\([^"]*?"(\w+)"/g]);
+
+my $engine = join '', map { slurp($_) }
+    files(qr{^ngx_modules/ngx_recording_\w+\.c$});
+complain_undocumented('errors in the status', 'docs/api.md',
+    [$engine =~ /ngx_recording_(?:job_)?fail\([^";{]*?"(\w+)"/g]);
+
 done_testing();

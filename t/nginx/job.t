@@ -115,7 +115,7 @@ sub bad
 
     subtest "a process that $behaviour" => sub {
         my $rec = recorder($behaviour, mix => 'recording_exec_timeout 2s;');
-        my $id = record($rec, $behaviour eq 'short' ? 2.5 : 1);
+        my $id = record($rec, $behaviour eq 'short' ? 3.5 : 1);
         my $data = $rec->wait_status($id, 'failed', 30);
 
         is $data->{status}, 'failed', 'failed';
