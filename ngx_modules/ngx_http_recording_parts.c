@@ -415,6 +415,10 @@ ngx_http_recording_parts_tell(ngx_http_recording_parts_ctx_t *ctx)
         break;
 
     case CR_PARTS_COMPLETE:
+        if (op->complete.cpu_ms >= 0) {
+            ngx_recording_job_cpu(&op->ref, op->complete.cpu_ms);
+        }
+
         rc = ngx_recording_job_output(&op->ref, op->attempt, &op->result);
 
         if (rc == NGX_OK) {

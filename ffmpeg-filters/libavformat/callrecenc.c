@@ -10,6 +10,13 @@
  *     head  media           parts 1, 2, ...: sent as they fill up
  */
 
+#include "config.h"
+
+#if HAVE_GETRUSAGE
+#include <sys/time.h>
+#include <sys/resource.h>
+#endif
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -475,11 +482,28 @@ send_head(CallRecContext *rec)
 }
 
 
+/* CPU time of the whole process, so of the mix; -1: unknown. */
+static int64_t
+cpu_ms(void)
+{
+#if HAVE_GETRUSAGE
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000)
+               + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+    }
+#endif
+    return -1;
+}
+
+
 static int
 complete(AVFormatContext *s)
 {
     CallRecContext *rec = s->priv_data;
     AVBPrint        json;
+    int64_t         cpu = cpu_ms();
     char            digest[65];
     int             ret;
 
@@ -506,6 +530,9 @@ complete(AVFormatContext *s)
                        par->ch_layout.nb_channels);
         }
     }
+
+    if (cpu >= 0)
+        av_bprintf(&json, ",\"cpuMs\":%" PRId64, cpu);
 
     av_bprintf(&json, ",\"digest\":\"%s\"}", digest);
 

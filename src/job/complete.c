@@ -52,10 +52,10 @@ static cr_status_e
 cr_complete_members(const json_t *root, cr_parts_complete_t *complete,
     const char **why)
 {
-    uint64_t     parts, width, height;
-    const char  *hex;
-    json_t      *video, *audio;
-    long         n;
+    long            n;
+    json_t         *video, *audio;
+    uint64_t        parts, width, height, cpu_ms;
+    const char     *hex;
     unsigned char  *digest;
 
     if (!cr_complete_int(root, "sizeBytes", INT64_MAX, &complete->size)
@@ -101,6 +101,18 @@ cr_complete_members(const json_t *root, cr_parts_complete_t *complete,
     {
         *why = "audio must have a codec";
         return CR_INVALID;
+    }
+
+    complete->cpu_ms = -1;
+
+    if (json_object_get(root, "cpuMs") != NULL) {
+
+        if (!cr_complete_int(root, "cpuMs", INT64_MAX, &cpu_ms)) {
+            *why = "cpuMs must be a whole number";
+            return CR_INVALID;
+        }
+
+        complete->cpu_ms = (int64_t) cpu_ms;
     }
 
     hex = json_string_value(json_object_get(root, "digest"));

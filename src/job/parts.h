@@ -35,6 +35,7 @@ typedef struct {
     uint64_t  size;                /* sizeBytes */
     uint32_t  parts;               /* how many, the head included */
     uint64_t  duration_ms;
+    int64_t   cpu_ms;              /* of the process, -1: not said */
     char      format[16];
     char      video_codec[16];     /* "" without video */
     char      audio_codec[16];

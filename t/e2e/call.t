@@ -36,6 +36,7 @@ subtest 'the status tells what happened' => sub {
         [qw(alice bob)], 'by their ids';
     is_deeply $status->{interruptions}, [], 'without an interruption';
     is $status->{error}, undef, 'and without an error';
+    cmp_ok $status->{cost}{cpuSeconds} // 0, '>', 0, 'it says what it cost';
 
     my ($out) = grep { $_->{kind} eq 'composite' } @{ $status->{outputs} };
 

@@ -252,6 +252,7 @@ static const char  good[] =
     "{\"sizeBytes\":1600,\"parts\":3,\"durationMs\":15000,\"format\":\"mp4\","
     "\"video\":{\"codec\":\"h264\",\"width\":1280,\"height\":720},"
     "\"audio\":{\"codec\":\"aac\",\"sampleRate\":48000,\"channels\":2},"
+    "\"cpuMs\":7100,"
     "\"digest\":"
     "\"00ff000000000000000000000000000000000000000000000000000000000001\"}";
 
@@ -266,6 +267,8 @@ test_complete(void **state)
     static const char  *wrong[] = {
         "", "[]", "{}", "{\"sizeBytes\":-1,\"parts\":1,\"durationMs\":1}",
         "{\"sizeBytes\":1,\"parts\":100001,\"durationMs\":1}",
+        "{\"sizeBytes\":1,\"parts\":1,\"durationMs\":1,\"format\":\"mp4\","
+            "\"cpuMs\":-5}",
         "{\"sizeBytes\":1.5,\"parts\":1,\"durationMs\":1}",
         "{\"sizeBytes\":1,\"parts\":1,\"durationMs\":1,\"format\":\"../x\"}",
         "{\"sizeBytes\":1,\"parts\":1,\"durationMs\":1,\"format\":\"mp4\","
@@ -281,6 +284,7 @@ test_complete(void **state)
     assert_int_equal(c.size, 1600);
     assert_int_equal(c.parts, 3);
     assert_int_equal(c.duration_ms, 15000);
+    assert_int_equal(c.cpu_ms, 7100);
     assert_string_equal(c.format, "mp4");
     assert_string_equal(c.video_codec, "h264");
     assert_string_equal(c.audio_codec, "aac");
