@@ -42,6 +42,7 @@ static void ngx_recording_publisher_join(ngx_recording_publisher_t *pub,
     const ngx_recording_ref_t *ref);
 static void ngx_recording_publisher_leave(ngx_recording_publisher_t *pub,
     const char *reason);
+static void ngx_recording_publisher_check(ngx_recording_publisher_t *pub);
 static void ngx_recording_publisher_tick(ngx_event_t *ev);
 static void ngx_recording_publisher_exit(ngx_callrec_exit_e how);
 
@@ -293,23 +294,57 @@ ngx_recording_publishers_start(const ngx_recording_ref_t *ref)
     {
         pub = ngx_queue_data(q, ngx_recording_publisher_t, queue);
 
-        if (ngx_strcmp(pub->info.call_id, ref->call_id) != 0) {
-            continue;
+        if (ngx_strcmp(pub->info.call_id, ref->call_id) == 0) {
+            ngx_recording_publisher_check(pub);
+        }
+    }
+}
+
+
+void
+ngx_recording_publishers_check(void)
+{
+    ngx_queue_t             *q;
+    ngx_recording_worker_t  *rw;
+
+    rw = ngx_recording_the_worker;
+    if (rw == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&rw->publishers);
+         q != ngx_queue_sentinel(&rw->publishers);
+         q = ngx_queue_next(q))
+    {
+        ngx_recording_publisher_check(ngx_queue_data(q,
+                                            ngx_recording_publisher_t, queue));
+    }
+}
+
+
+/* By the table, not by messages: those may be late, or lost. */
+
+static void
+ngx_recording_publisher_check(ngx_recording_publisher_t *pub)
+{
+    ngx_int_t            rc;
+    ngx_recording_ref_t  ref;
+
+    rc = ngx_recording_table_active(pub->info.call_id, &ref);
+
+    if (pub->join != NULL) {
+
+        if (rc == NGX_OK
+            && ngx_strcmp(pub->join->ref.recording_id, ref.recording_id) == 0)
+        {
+            return;
         }
 
-        if (pub->join != NULL) {
+        ngx_recording_publisher_leave(pub, "stop");
+    }
 
-            if (ngx_strcmp(pub->join->ref.recording_id, ref->recording_id)
-                == 0)
-            {
-                /* it opened after the start, before this message */
-                continue;
-            }
-
-            ngx_recording_publisher_leave(pub, "stop");
-        }
-
-        ngx_recording_publisher_join(pub, ref);
+    if (rc == NGX_OK) {
+        ngx_recording_publisher_join(pub, &ref);
     }
 }
 

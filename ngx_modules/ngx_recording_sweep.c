@@ -3,7 +3,7 @@
  * Copyright (C) The call recorder authors
  *
  * Once a second, in one worker: limits, what dead workers left undone, and
- * recovery after a start.
+ * recovery after a start; in all: publishers that missed a message.
  */
 
 
@@ -58,14 +58,16 @@ ngx_recording_sweep(ngx_event_t *ev)
 
     zone = ngx_recording_zone();
 
-    if (ngx_callrec_worker_current() == ngx_pid) {
+    if (!ngx_exiting && ngx_callrec_worker_current() == ngx_pid) {
         ngx_recording_recover(zone);
         ngx_recording_sweep_all(zone);
     }
 
-    if (!ngx_exiting) {
-        ngx_add_timer(ev, NGX_RECORDING_SWEEP_MS);
-    }
+    /* also where old sessions go on after a reload */
+
+    ngx_recording_publishers_check();
+
+    ngx_add_timer(ev, NGX_RECORDING_SWEEP_MS);
 }
 
 

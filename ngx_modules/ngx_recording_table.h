@@ -71,6 +71,9 @@ void ngx_recording_table_error(const ngx_recording_ref_t *ref,
 void ngx_recording_publishers_start(const ngx_recording_ref_t *ref);
 void ngx_recording_publishers_stop(const char *recording_id);
 
+/* Once a second in every worker: does what a lost broadcast has said. */
+void ngx_recording_publishers_check(void);
+
 /*
  * Appends one record (no newline) to a recording's journal from the thread
  * pool, in the order of the calls; done(ctx, rc) may be NULL.

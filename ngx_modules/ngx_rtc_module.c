@@ -659,6 +659,7 @@ static void
 ngx_rtc_sweep(ngx_event_t *ev)
 {
     ngx_rtc_dir_sweep(ev->data, ev->log);
+    ngx_rtc_session_sweep(ev->data);
 
     ngx_add_timer(ev, NGX_RTC_SWEEP_MSEC);
 }

@@ -291,6 +291,8 @@ void ngx_rtc_session_restarted(ngx_rtc_session_t *s,
     const ngx_rtc_record_t *rec);
 void ngx_rtc_session_end(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s);
 void ngx_rtc_session_end_all(ngx_rtc_conf_t *rcf);
+/* Does what a lost message of the kinds below has said. */
+void ngx_rtc_session_sweep(ngx_rtc_conf_t *rcf);
 void ngx_rtc_session_message(ngx_pid_t from, u_char *data, size_t len);
 ngx_int_t ngx_rtc_session_tell(ngx_pid_t owner, ngx_uint_t op,
     const ngx_rtc_record_t *rec, ngx_log_t *log);

@@ -202,6 +202,36 @@ ngx_rtc_session_end_all(ngx_rtc_conf_t *rcf)
 }
 
 
+void
+ngx_rtc_session_sweep(ngx_rtc_conf_t *rcf)
+{
+    ngx_uint_t          i;
+    ngx_queue_t        *q, *next;
+    ngx_rtc_record_t    rec;
+    ngx_rtc_worker_t   *w;
+    ngx_rtc_session_t  *s;
+
+    w = rcf->worker;
+
+    for (i = 0; i < NGX_RTC_SESSION_BUCKETS; i++) {
+        for (q = ngx_queue_head(&w->sessions[i]);
+             q != ngx_queue_sentinel(&w->sessions[i]);
+             q = next)
+        {
+            next = ngx_queue_next(q);
+            s = ngx_queue_data(q, ngx_rtc_session_t, queue);
+
+            if (ngx_rtc_dir_get(rcf, s->info.session_id, &rec) != NGX_OK) {
+                ngx_rtc_session_end(rcf, s);
+
+            } else if (ngx_strcmp(rec.ufrag, s->ufrag) != 0) {
+                ngx_rtc_session_restarted(s, &rec);
+            }
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_rtc_session_tell(ngx_pid_t owner, ngx_uint_t op,
     const ngx_rtc_record_t *rec, ngx_log_t *log)
