@@ -5,7 +5,7 @@
 #     t/unit/test_*.c       -> build/<variant>/unit/, cmocka
 #     t/fuzz/fuzz_*.c       -> build/fuzz/, run by t/fuzz/fuzz.t
 #     t/tools/*.c           -> build/<variant>/bin/
-#     t/tools/<name>/*.c    -> build/<variant>/bin/<name>
+#     t/tools/<name>/*.c    -> build/<variant>/bin/<name>, with t/tools/lib
 #     t/<what>/*.t          executables of their own
 #
 # Other *.c in t/unit is linked into each unit test.  The .t files find what
@@ -16,7 +16,9 @@
 
 TEST_LIB := $(filter-out t/unit/test_%,$(wildcard t/unit/*.c))
 UNIT     := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/test_*.c))
-TOOL_DIR := $(patsubst t/tools/%/,$(B)/bin/%,$(wildcard t/tools/*/))
+TOOL_DIR := $(patsubst t/tools/%/,$(B)/bin/%, \
+            $(filter-out t/tools/lib/,$(wildcard t/tools/*/)))
+TOOL_LIB := $(patsubst %.c,$(B)/obj/%.o,$(wildcard t/tools/lib/*.c))
 TOOL     := $(patsubst t/tools/%.c,$(B)/bin/%,$(wildcard t/tools/*.c)) \
             $(TOOL_DIR)
 TOKEN    := $(ROOT)/$(B)/bin/token
@@ -87,10 +89,17 @@ $(B)/bin/%: $(B)/obj/t/tools/%.o $(B)/libcr.a
 
 # a tool of several files has a folder
 
+$(B)/libtools.a: $(TOOL_LIB)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/obj/t/tools/%.o: CPPFLAGS += -It/tools/lib
+
 .SECONDEXPANSION:
 
 $(TOOL_DIR): $(B)/bin/%: $$(addprefix $(B)/obj/, \
-    $$(addsuffix .o, $$(basename $$(wildcard t/tools/$$*/*.c)))) $(B)/libcr.a
+    $$(addsuffix .o, $$(basename $$(wildcard t/tools/$$*/*.c)))) \
+    $(B)/libtools.a $(B)/libcr.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LD_OPT) -o $@ $^ $(LIBS)

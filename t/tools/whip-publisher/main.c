@@ -9,7 +9,6 @@
  */
 
 #include <getopt.h>
-#include <openssl/rand.h>
 #include <signal.h>
 #include <time.h>
 
@@ -49,35 +48,6 @@ on_signal(int sig)
     (void) sig;
 
     stopped = 1;
-}
-
-
-static void *
-env_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-env_free(void *ctx, void *ptr)
-{
-    (void) ctx;
-
-    free(ptr);
-}
-
-
-static void
-env_random(void *ctx, uint8_t *buf, size_t len)
-{
-    (void) ctx;
-
-    if (RAND_bytes(buf, (int) len) != 1) {
-        abort();
-    }
 }
 
 
@@ -171,61 +141,10 @@ options_parse(options_t *o, int argc, char **argv)
 }
 
 
-static void
-random_name(publisher_t *p, char *buf, size_t len)
-{
-    size_t   i;
-    uint8_t  r;
-
-    static const char  chars[] = "abcdefghijklmnopqrstuvwxyz012345";
-
-    for (i = 0; i < len; i++) {
-        cr_random(&p->env, &r, 1);
-        buf[i] = chars[r % 32];
-    }
-
-    buf[len] = '\0';
-}
-
-
 static const char *
-publisher_init(publisher_t *p)
+publisher_open(publisher_t *p)
 {
-    unsigned     i;
-    uint8_t      r[20];
-    const char  *why;
-
-    p->fd = -1;
-    p->env = (cr_env_t) { env_alloc, env_free, env_random, NULL };
-    p->random = p->options.seed;
-
-    for (i = 0; i < 2; i++) {
-        if (p->options.files[i] == NULL) {
-            continue;
-        }
-
-        why = media_open(&p->media[i], p->options.files[i], p->options.fps);
-        if (why != NULL) {
-            return why;
-        }
-
-        if ((p->media[i].codec == CR_CODEC_OPUS) != (i == AUDIO)) {
-            return "a media file is not of its kind";
-        }
-    }
-
-    cr_random(&p->env, r, sizeof(r));
-
-    for (i = 0; i < 2; i++) {
-        p->streams[i].ssrc = cr_get_u32(r + 8 * i) | 1;
-        p->streams[i].timestamp = cr_get_u32(r + 8 * i + 4);
-        p->streams[i].seq = cr_get_u16(r + 8 * i + 2);
-    }
-
-    p->rtx_ssrc = cr_get_u32(r + 16) & ~1u;
-
-    random_name(p, p->ufrag, sizeof(p->ufrag) - 1);
-    random_name(p, p->pwd, sizeof(p->pwd) - 1);
+    publisher_init(p);
 
     p->history = calloc(HISTORY, sizeof(packet_t));
     p->cert = cr_dtls_cert_create((int64_t) time(NULL));
@@ -236,60 +155,17 @@ publisher_init(publisher_t *p)
         return "no memory";
     }
 
-    return NULL;
-}
-
-
-static void
-publisher_free(publisher_t *p)
-{
-    transport_close(p);
-    media_close(&p->media[AUDIO]);
-    media_close(&p->media[VIDEO]);
-    cr_dtls_cert_destroy(p->cert);
-    free(p->history);
+    return publisher_media(p);
 }
 
 
 static const char *
 publisher_run(publisher_t *p, http_t *http)
 {
-    char         offer[8192];
     int64_t      until_us;
     const char  *why;
 
-    static char  refused[512];
-
-    if (sdp_offer(p, offer, sizeof(offer)) == 0) {
-        return "the offer is too long";
-    }
-
-    if (p->options.verbose) {
-        fputs(offer, stderr);
-    }
-
-    p->started_us = monotonic_us();
-
-    why = http_request(http, "POST", p->options.url, p->options.token,
-                       "application/sdp", offer);
-    if (why != NULL) {
-        return why;
-    }
-
-    if (http->status != 201) {
-        snprintf(refused, sizeof(refused), "the server says %d: %.400s",
-                 http->status, http->body);
-        return refused;
-    }
-
-    if (p->options.verbose) {
-        fputs(http->body, stderr);
-    }
-
-    why = sdp_answer(p, http->body);
-    if (why == NULL) {
-        why = transport_open(p);
-    }
+    why = publisher_post(p, http);
 
     if (why != NULL) {
         return why;
@@ -348,25 +224,6 @@ publisher_report(const publisher_t *p)
 }
 
 
-static const char *
-publisher_delete(const publisher_t *p, http_t *http)
-{
-    char         location[sizeof(http->location)];
-    const char  *why;
-
-    strcpy(location, http->location);
-
-    why = http_request(http, "DELETE", location, p->options.token, NULL,
-                       NULL);
-
-    if (why == NULL && http->status != 200) {
-        why = "the server does not know the session";
-    }
-
-    return why;
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -387,7 +244,7 @@ main(int argc, char **argv)
 
     status = 0;
 
-    why = publisher_init(&p);
+    why = publisher_open(&p);
 
     if (why == NULL) {
         why = publisher_run(&p, &http);
@@ -417,7 +274,11 @@ main(int argc, char **argv)
         }
     }
 
-    publisher_free(&p);
+    transport_close(&p);
+    media_close(&p.media[AUDIO]);
+    media_close(&p.media[VIDEO]);
+    cr_dtls_cert_destroy(p.cert);
+    free(p.history);
 
     return status;
 }

@@ -376,7 +376,7 @@ transport_bye(publisher_t *p)
 }
 
 
-static void
+void
 transport_due(publisher_t *p)
 {
     int64_t   migrate_us;
@@ -420,10 +420,20 @@ transport_due(publisher_t *p)
 
 
 void
+transport_read(publisher_t *p)
+{
+    ssize_t  n;
+    uint8_t  buf[DATAGRAM_MAX];
+
+    while ((n = recv(p->fd, buf, sizeof(buf), 0)) >= 0) {
+        transport_input(p, buf, (size_t) n);
+    }
+}
+
+
+void
 transport_run(publisher_t *p, int64_t until_us)
 {
-    ssize_t        n;
-    uint8_t        buf[DATAGRAM_MAX];
     struct pollfd  pfd;
 
     for ( ;; ) {
@@ -433,10 +443,7 @@ transport_run(publisher_t *p, int64_t until_us)
             return;
         }
 
-        while ((n = recv(p->fd, buf, sizeof(buf), 0)) >= 0) {
-            transport_input(p, buf, (size_t) n);
-        }
-
+        transport_read(p);
         transport_due(p);
 
         pfd.fd = p->fd;

@@ -2,14 +2,16 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * A scriptable WHIP publisher for tests: what its files share.
+ * WHIP publishers of tests.  Shared by them:
  *
- *   main.c       options, the loop, the report
+ *   publisher.c  a publisher and its session
  *   http.c       a blocking HTTP/1.0 client
  *   sdp.c        our offer, their answer
  *   media.c      frames out of IVF, Annex B and Ogg files
- *   send.c       frames to RTP packets, their history, bad manners
+ *   packets.c    frames to RTP packets
  *   transport.c  ICE, DTLS, SRTP and RTCP over one UDP socket
+ *
+ * What each has of its own are send_frame() and send_again().
  */
 
 #ifndef CR_PUBLISHER_H
@@ -38,6 +40,7 @@
 #define EXT_TWCC            3
 #define EXT_MID             4
 
+#define HEAD_SIZE           24         /* with our two header extensions */
 #define HISTORY             4096       /* packets, as OBS keeps */
 #define PACKET_MAX          1400
 #define PAYLOAD_MAX         1100
@@ -186,14 +189,38 @@ const media_frame_t *media_next(media_t *m);
 /* The next keyframe is the next frame, wherever it is in the file. */
 void media_to_keyframe(media_t *m);
 
-/* send.c */
+/* publisher.c; all return NULL, or why not */
+/* Names and numbers for an offer with p->options. */
+void publisher_init(publisher_t *p);
+const char *publisher_media(publisher_t *p);
+const char *publisher_post(publisher_t *p, http_t *http);
+const char *publisher_delete(const publisher_t *p, http_t *http);
+
+/* packets.c */
+/* A packet's payload: head (FU indicators, descriptors) and data. */
+typedef void (*packet_pt)(void *ctx, bool marker, const uint8_t *head,
+    size_t head_len, const uint8_t *data, size_t len);
+
+void packets_of(const media_t *m, const media_frame_t *f,
+    uint16_t picture_id, packet_pt packet, void *ctx);
+/* HEAD_SIZE bytes of the stream's next packet. */
+void packet_head(publisher_t *p, unsigned which, bool marker, uint8_t *b);
+void packet_number(publisher_t *p, uint8_t *b);
+/* The same packet as a repetition; returns its length. */
+size_t packet_rtx(publisher_t *p, uint8_t *to, const uint8_t *data,
+    size_t len);
+
+/* of each publisher */
 void send_frame(publisher_t *p, unsigned which);
 void send_again(publisher_t *p, uint16_t seq);
-uint32_t random_below(publisher_t *p, uint32_t n);
 
 /* transport.c */
 const char *transport_open(publisher_t *p);
 void transport_close(publisher_t *p);
+/* Takes the datagrams that are there. */
+void transport_read(publisher_t *p);
+/* Does what is due. */
+void transport_due(publisher_t *p);
 /* Waits for datagrams until until_us at most, does what is due. */
 void transport_run(publisher_t *p, int64_t until_us);
 void transport_send_rtp(publisher_t *p, uint8_t *data, size_t len);
