@@ -68,8 +68,10 @@ ngx_http_recording_parts_handler(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_recording_mix_module);
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    tail.data = r->uri.data + clcf->name.len;
-    tail.len = r->uri.len - clcf->name.len;
+    /* a rewrite may have left less than the location's name */
+
+    tail.len = r->uri.len - ngx_min(clcf->name.len, r->uri.len);
+    tail.data = r->uri.data + r->uri.len - tail.len;
 
     if (cr_parts_path((char *) tail.data, tail.len, &ctx->path) != CR_OK) {
         return ngx_http_recording_parts_error(r, NGX_HTTP_NOT_FOUND,
