@@ -9,6 +9,9 @@
 #include <sys/resource.h>
 
 
+#define NGX_RECORDING_SPAWN_READS  16       /* of one event */
+
+
 static ngx_err_t ngx_recording_spawn_exec(ngx_recording_child_t *child,
     char *const argv[], char *const envp[], const char *dir, ngx_fd_t out);
 static void ngx_recording_spawn_read(ngx_event_t *ev);
@@ -181,13 +184,21 @@ ngx_recording_spawn_read(ngx_event_t *ev)
 {
     u_char                  buf[4096];
     ssize_t                 n;
+    ngx_uint_t              i;
     ngx_connection_t       *c;
     ngx_recording_child_t  *child;
 
     c = ev->data;
     child = c->data;
 
-    for ( ;; ) {
+    /* level-triggered: what a loud child has left brings another event */
+
+    for (i = 0; /* void */; i++) {
+
+        if (i == NGX_RECORDING_SPAWN_READS) {
+            return;
+        }
+
         n = read(c->fd, buf, sizeof(buf));
 
         if (n == -1 && ngx_errno == NGX_EINTR) {
