@@ -223,7 +223,7 @@ ngx_recording_media_hold(ngx_recording_join_t *j, const cr_frame_t *frame)
     h->frame.config_size = 0;
     ngx_memcpy(h->data, frame->data, frame->size);
 
-    j->held_size += frame->size;
+    j->held_size += sizeof(ngx_recording_held_t) + frame->size;
     ngx_queue_insert_tail(&j->held, &h->queue);
 }
 
@@ -475,7 +475,9 @@ ngx_recording_media_finish(ngx_recording_join_t *j)
         h = ngx_queue_data(ngx_queue_head(&j->held), ngx_recording_held_t,
                            queue);
 
-        (void) ngx_recording_media_open(j, h->frame.time_us);
+        if (ngx_recording_media_open(j, h->frame.time_us) != NGX_OK) {
+            ngx_recording_media_close(j);
+        }
     }
 
     ngx_recording_media_unhold(j);
