@@ -11,13 +11,16 @@
 
 #include "ngx_recording_store.h"
 #include "ngx_recording_conf.h"
+#include "ngx_recording_job.h"
 
+#include <ngx_event.h>
 #include <openssl/evp.h>
 
 #include "ngx_callrec.h"
 
 
 #define NGX_RECORDING_STORE_BLOCK  (256 * 1024)
+#define NGX_RECORDING_STORE_BEAT   5000         /* ms */
 
 
 typedef struct {
@@ -111,7 +114,15 @@ ngx_recording_store_post(ngx_recording_store_op_t *op,
     op->err = 0;
     op->why = NULL;
 
-    return ngx_thread_task_post(ngx_recording_conf()->thread_pool, task);
+    if (ngx_thread_task_post(ngx_recording_conf()->thread_pool, task)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(&task->event, NGX_RECORDING_STORE_BEAT);
+
+    return NGX_OK;
 }
 
 
@@ -121,6 +132,25 @@ ngx_recording_store_done(ngx_event_t *ev)
     ngx_recording_store_op_t  *op;
 
     op = ev->data;
+
+    if (ev->timedout) {
+
+        /*
+         * The digest of a large file takes longer than an attempt may be
+         * silent; and a worker that is asked to leave waits for us.
+         */
+
+        ev->timedout = 0;
+        ngx_add_timer(ev, NGX_RECORDING_STORE_BEAT);
+
+        (void) ngx_recording_job_progress(&op->ref, op->attempt, -1, 0);
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
     op->done(op);
 }
 
