@@ -12,6 +12,7 @@
 
 
 #define NGX_RECORDING_DEPTH     8        /* of folders in a recording's */
+#define NGX_RECORDING_TASK_MS   60000    /* that a worker waits to leave */
 #define NGX_RECORDING_SNAPSHOT  "recording.json"
 #define NGX_RECORDING_TMP       ".recording.json.tmp"
 #define NGX_RECORDING_JOURNAL   "journal.ndjson"
@@ -22,6 +23,7 @@ static void ngx_recording_task_done(ngx_event_t *ev);
 static void ngx_recording_task_failed(ngx_recording_task_t *task,
     const char *what);
 static ngx_int_t ngx_recording_disk_mkdir(ngx_recording_task_t *task);
+static void ngx_recording_disk_undo(ngx_recording_task_t *task);
 static ngx_int_t ngx_recording_disk_write(ngx_recording_task_t *task,
     const char *name, const char *text, ngx_uint_t newline);
 static ngx_int_t ngx_recording_disk_empty(int fd, ngx_uint_t depth);
@@ -76,6 +78,9 @@ ngx_recording_task_post(ngx_recording_task_t *task)
         if (ngx_thread_task_post(ngx_recording_conf()->thread_pool, thread)
             == NGX_OK)
         {
+            /* not cancelable: a worker that is to leave waits for it */
+
+            ngx_add_timer(&thread->event, NGX_RECORDING_TASK_MS);
             return NGX_OK;
         }
     }
@@ -113,6 +118,17 @@ ngx_recording_task_done(ngx_event_t *ev)
 
     task = ev->data;
 
+    if (ev->timedout) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "the disk is very slow with \"%s\"", task->dir);
+        ev->timedout = 0;
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
     if (task->rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, task->err,
                       "%s failed for \"%s\"", task->what, task->dir);
@@ -126,15 +142,42 @@ ngx_recording_task_done(ngx_event_t *ev)
 void
 ngx_recording_disk_create(ngx_recording_task_t *task)
 {
-    if (ngx_recording_disk_mkdir(task) != NGX_OK
-        || ngx_recording_disk_write(task, NGX_RECORDING_JOURNAL,
-                                    task->journal, 1)
-           != NGX_OK)
-    {
+    if (ngx_recording_disk_mkdir(task) != NGX_OK) {
         return;
     }
 
-    ngx_recording_disk_save(task);
+    if (ngx_recording_disk_write(task, NGX_RECORDING_JOURNAL, task->journal,
+                                 1)
+        == NGX_OK)
+    {
+        ngx_recording_disk_save(task);
+    }
+
+    if (task->rc != NGX_OK) {
+        ngx_recording_disk_undo(task);
+    }
+}
+
+
+/* A journal that stays would be a recording after the next start. */
+
+static void
+ngx_recording_disk_undo(ngx_recording_task_t *task)
+{
+    u_char       path[NGX_RECORDING_DIR_MAX + 32];
+    ngx_uint_t   i;
+
+    static const char *const  names[] = {
+        NGX_RECORDING_JOURNAL, NGX_RECORDING_TMP, NGX_RECORDING_SNAPSHOT
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void) ngx_snprintf(path, sizeof(path), "%s/%s%Z", task->dir,
+                            names[i]);
+        (void) unlink((char *) path);
+    }
+
+    (void) rmdir(task->dir);
 }
 
 

@@ -110,6 +110,17 @@ is($res->{status}, 507, 'a folder that cannot be made');
 is($res->{code}, 'storage_error', 'is a storage_error');
 is($res->{error}{retryable}, JSON::PP::true(), 'that may pass');
 
+# room for the folder and the journal, not for recording.json
+
+mkdir "$root/full";
+system(qw(mount -t tmpfs -o), 'nr_inodes=3,mode=1777', 'none',
+       "$root/full") == 0
+    or die 'mount: a tmpfs is needed';
+$res = $api->start('full');
+is($res->{status}, 507, 'a disk that becomes full at the start');
+is(join(' ', glob "$root/full/*"), '', 'has nothing that would come back');
+system('umount', "$root/full");
+
 unlink "$root/blocked";
 $res = $api->start('blocked');
 is($res->{status}, 201, 'it leaves nothing behind');
