@@ -33,6 +33,9 @@ run('ffmpeg', @source, qw(-c:v libx264 -profile:v baseline -f h264),
 run('ffmpeg', qw(-v error -f lavfi -i sine=440 -t 3 -c:a libopus),
     "$dir/a.ogg");
 
+run('ffmpeg', @source, qw(-c:v libx264 -profile:v baseline -x264-params
+    slice-max-size=1000 -f h264), "$dir/slices.h264");
+
 my @vp8 = ('--video', "$dir/v.ivf", '--audio', "$dir/a.ogg");
 my @h264 = ('--video', "$dir/v.h264", '--audio', "$dir/a.ogg");
 
@@ -111,6 +114,8 @@ is($r->{profile}, 1, 'AES-CM serves');
     qw(--setup active --srtp-profile gcm256 --dtls-mtu 256));
 is($r->{profile}, 8, 'AES-256-GCM serves');
 
+arrives('H.264, packetization mode 0', '--video', "$dir/slices.h264",
+    '--single-nal');
 arrives('IPv6', @vp8, '--ipv6');
 arrives('sound alone', '--audio', "$dir/a.ogg");
 

@@ -62,6 +62,7 @@ typedef struct {
     bool         wrong_fingerprint;
     bool         ipv6;
     bool         no_rtx;
+    bool         single_nal;
     bool         bye;            /* instead of DELETE */
     bool         no_delete;
     bool         replay;

@@ -64,8 +64,8 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
 
     if (m->codec == CR_CODEC_H264) {
         fprintf(out, "a=fmtp:%u level-asymmetry-allowed=1;"
-                     "packetization-mode=1;profile-level-id=42e01f\r\n",
-                PT_VIDEO);
+                     "packetization-mode=%d;profile-level-id=42e01f\r\n",
+                PT_VIDEO, p->options.single_nal ? 0 : 1);
     }
 
     if (rtx) {

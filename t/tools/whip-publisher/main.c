@@ -31,6 +31,7 @@ static const char  usage[] =
     "  --migrate S          another address after so many seconds\n"
     "  --ipv6               to an IPv6 candidate\n"
     "  --no-rtx             repeat on the media SSRC\n"
+    "  --single-nal         H.264 in packetization mode 0; slices must fit\n"
     "  --bye                leave by BYE and close_notify, not by DELETE\n"
     "  --no-delete          leave without a word\n"
     "  --wrong-fingerprint  in the offer\n"
@@ -83,6 +84,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "migrate", required_argument, NULL, 'M' },
         { "ipv6", no_argument, NULL, '6' },
         { "no-rtx", no_argument, NULL, 'R' },
+        { "single-nal", no_argument, NULL, 'N' },
         { "bye", no_argument, NULL, 'B' },
         { "no-delete", no_argument, NULL, 'D' },
         { "wrong-fingerprint", no_argument, NULL, 'W' },
@@ -114,6 +116,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'M': o->migrate = atof(optarg); break;
         case '6': o->ipv6 = true; break;
         case 'R': o->no_rtx = true; break;
+        case 'N': o->single_nal = true; break;
         case 'B': o->bye = true; break;
         case 'D': o->no_delete = true; break;
         case 'W': o->wrong_fingerprint = true; break;
