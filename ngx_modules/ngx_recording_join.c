@@ -5,7 +5,7 @@
 
 
 #include "ngx_callrec.h"
-#include "base/opus.h"
+#include "base/audio.h"
 #include "ngx_recording_conf.h"
 #include "ngx_recording_join.h"
 
@@ -121,8 +121,8 @@ ngx_recording_join_tracks(ngx_recording_join_t *j,
             }
 
             t->channels = media[i].channels == 1 ? 1 : 2;
-            t->config_size = CR_OPUS_HEAD_SIZE;
-            cr_opus_head(t->config, t->channels);
+            t->config_size = cr_audio_config(t->config, t->codec,
+                                             t->channels);
         }
     }
 }

@@ -17,7 +17,7 @@
 
 #define CR_MEDIA_MAX         8    /* m-lines we take in one session */
 #define CR_MID_MAX           16
-#define CR_CODEC_CONFIG_MAX  512  /* avcC, OpusHead */
+#define CR_CODEC_CONFIG_MAX  512  /* avcC, OpusHead, ... */
 
 
 typedef enum {
@@ -30,8 +30,16 @@ typedef enum {
     CR_CODEC_NONE = 0,
     CR_CODEC_OPUS,
     CR_CODEC_VP8,
-    CR_CODEC_H264
+    CR_CODEC_H264,
+    CR_CODEC_VP9,
+    CR_CODEC_AV1,
+    CR_CODEC_H265,
+    CR_CODEC_PCMU,
+    CR_CODEC_PCMA,
+    CR_CODEC_G722
 } cr_codec_e;
+
+#define CR_CODEC_COUNT  (CR_CODEC_G722 + 1)
 
 
 /*
@@ -91,13 +99,15 @@ typedef struct {
     uint16_t        height;
     uint16_t        rotation;         /* degrees, video-orientation */
     /*
-     * VP8: the frame as it is.  H.264: NAL units with 4-byte lengths,
-     * parameter sets left out.  Opus: the packet.
+     * VP8: the frame as it is.  VP9: the same, or a superframe of several
+     * spatial layers.  H.264, H.265: NAL units with 4-byte lengths, parameter
+     * sets left out.  AV1: OBUs with sizes, without temporal delimiters.
+     * Audio: the packet's payload.
      */
     const uint8_t  *data;
     size_t          size;
-    /* Matroska CodecPrivate (avcC, OpusHead), the same pointer and bytes
-     * until it changes; VP8 has none. */
+    /* Matroska CodecPrivate (avcC, hvcC, av1C, OpusHead, WAVEFORMATEX), the
+     * same pointer and bytes until it changes; VP8 and VP9 have none. */
     const uint8_t  *config;
     size_t          config_size;
 } cr_frame_t;

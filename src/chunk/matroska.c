@@ -47,6 +47,8 @@
 #define CR_MKV_SCALE_MS             1000000
 #define CR_MKV_OPUS_PRE_ROLL        80000000
 
+#define CR_MKV_G722_RATE            16000
+
 /* a track number that is one byte in a block */
 #define CR_MKV_NUMBER_MAX           126
 
@@ -63,6 +65,23 @@ cr_matroska_codec(const cr_chunk_track_t *t)
         return t->kind == CR_KIND_VIDEO && t->config_size != 0
                ? "V_MPEG4/ISO/AVC" : NULL;
 
+    case CR_CODEC_VP9:
+        return t->kind == CR_KIND_VIDEO ? "V_VP9" : NULL;
+
+    case CR_CODEC_AV1:
+        return t->kind == CR_KIND_VIDEO && t->config_size != 0
+               ? "V_AV1" : NULL;
+
+    case CR_CODEC_H265:
+        return t->kind == CR_KIND_VIDEO && t->config_size != 0
+               ? "V_MPEGH/ISO/HEVC" : NULL;
+
+    case CR_CODEC_PCMU:
+    case CR_CODEC_PCMA:
+    case CR_CODEC_G722:
+        return t->kind == CR_KIND_AUDIO && t->config_size != 0
+               ? "A_MS/ACM" : NULL;
+
     case CR_CODEC_OPUS:
         return t->kind == CR_KIND_AUDIO && t->config_size != 0
                ? "A_OPUS" : NULL;
@@ -77,6 +96,7 @@ static bool
 cr_matroska_track(cr_writer_t *w, const cr_chunk_track_t *t)
 {
     uint8_t     *entry, *kind;
+    uint32_t     rate;
     const char  *codec;
 
     codec = cr_matroska_codec(t);
@@ -109,10 +129,16 @@ cr_matroska_track(cr_writer_t *w, const cr_chunk_track_t *t)
         cr_ebml_end(w, kind);
 
     } else {
-        cr_ebml_uint(w, CR_MKV_SEEK_PRE_ROLL, CR_MKV_OPUS_PRE_ROLL);
+        if (t->codec == CR_CODEC_OPUS) {
+            cr_ebml_uint(w, CR_MKV_SEEK_PRE_ROLL, CR_MKV_OPUS_PRE_ROLL);
+        }
+
+        /* RFC 3551 section 4.5.2: G.722's RTP clock is half its rate */
+        rate = t->codec == CR_CODEC_G722 ? CR_MKV_G722_RATE
+                                         : t->sample_rate;
 
         kind = cr_ebml_begin(w, CR_MKV_AUDIO);
-        cr_ebml_float(w, CR_MKV_SAMPLING_FREQUENCY, t->sample_rate);
+        cr_ebml_float(w, CR_MKV_SAMPLING_FREQUENCY, rate);
         cr_ebml_uint(w, CR_MKV_CHANNELS, t->channels);
         cr_ebml_end(w, kind);
     }

@@ -5,6 +5,8 @@
 
 #include "depay/depay_internal.h"
 
+#include "base/audio.h"
+
 
 #define CR_DEPAY_BUFFER_MIN   8192
 #define CR_DEPAY_BUFFER_KEEP  (1024 * 1024)
@@ -30,13 +32,30 @@ cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
     switch (params->codec) {
 
     case CR_CODEC_OPUS:
+    case CR_CODEC_PCMU:
+    case CR_CODEC_PCMA:
+    case CR_CODEC_G722:
         d->kind = CR_KIND_AUDIO;
-        cr_depay_opus_init(d, params);
+        d->config_size = cr_audio_config(d->config[0], params->codec,
+                                         params->channels);
         break;
 
     case CR_CODEC_H264:
         d->codec = &cr_depay_h264;
         cr_depay_h264_init(d, params);
+        break;
+
+    case CR_CODEC_H265:
+        d->codec = &cr_depay_h265;
+        cr_depay_h265_init(d, params);
+        break;
+
+    case CR_CODEC_VP9:
+        d->codec = &cr_depay_vp9;
+        break;
+
+    case CR_CODEC_AV1:
+        d->codec = &cr_depay_av1;
         break;
 
     default: /* CR_CODEC_VP8 */
@@ -68,8 +87,13 @@ cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
     cr_status_e  rc;
 
-    if (d->codec_id == CR_CODEC_OPUS) {
-        return cr_depay_opus_push(d, packet);
+    if (d->kind == CR_KIND_AUDIO) {
+        if (packet->gap || packet->payload.len == 0) {
+            return CR_OK;
+        }
+
+        return d->codec_id == CR_CODEC_OPUS ? cr_depay_opus_push(d, packet)
+                                            : cr_depay_pcm_push(d, packet);
     }
 
     if (packet->gap) {
@@ -122,9 +146,6 @@ cr_depay_begin(cr_depay_t *d, const cr_depay_packet_t *packet)
     d->active = true;
     d->broken = false;
     d->skip = false;
-    d->keyframe = false;
-    d->fu = false;
-    d->first_slice = false;
     d->timestamp = packet->timestamp;
     d->arrival_us = packet->arrival_us;
     d->len = 0;
@@ -175,7 +196,7 @@ cr_depay_append(cr_depay_t *d, const uint8_t *data, size_t len)
 
     rc = cr_depay_reserve(d, len);
 
-    if (rc == CR_OK) {
+    if (rc == CR_OK && len != 0) {
         memcpy(d->buf + d->len, data, len);
         d->len += len;
     }
@@ -202,6 +223,11 @@ cr_depay_emit(cr_depay_t *d)
         frame.data = d->buf;
         frame.size = d->len;
 
+        if (d->config_size != 0) {
+            frame.config = d->config[d->config_index];
+            frame.config_size = d->config_size;
+        }
+
         d->frame(d->ctx, &frame, d->arrival_us);
     }
 
@@ -211,4 +237,34 @@ cr_depay_emit(cr_depay_t *d)
         d->buf = NULL;
         d->size = 0;
     }
+}
+
+
+void
+cr_depay_config(cr_depay_t *d, size_t size)
+{
+    d->config_index ^= 1;
+    d->config_size = size;
+}
+
+
+void
+cr_depay_audio(cr_depay_t *d, const cr_depay_packet_t *packet,
+    uint32_t duration_us)
+{
+    cr_frame_t  frame;
+
+    memset(&frame, 0, sizeof(cr_frame_t));
+
+    frame.kind = CR_KIND_AUDIO;
+    frame.codec = d->codec_id;
+    frame.keyframe = true;
+    frame.rtp_timestamp = packet->timestamp;
+    frame.duration_us = duration_us;
+    frame.data = packet->payload.data;
+    frame.size = packet->payload.len;
+    frame.config = d->config[d->config_index];
+    frame.config_size = d->config_size;
+
+    d->frame(d->ctx, &frame, packet->arrival_us);
 }

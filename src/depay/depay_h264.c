@@ -7,6 +7,7 @@
  */
 
 #include "depay/depay_internal.h"
+#include "depay/h264_sets.h"
 
 
 /* RFC 6184 section 5.2 and 5.4 */
@@ -31,11 +32,11 @@ cr_h264_look(cr_depay_t *d, const uint8_t *nal, size_t len)
 
     type = nal[0] & CR_H264_TYPE;
 
-    if (type == 0 || type > CR_H264_SLICE_IDR || d->first_slice) {
+    if (type == 0 || type > CR_H264_SLICE_IDR || d->nal.first_slice) {
         return;
     }
 
-    d->first_slice = true;
+    d->nal.first_slice = true;
 
     if (!cr_h264_slice(nal, len, &first_mb, &pps)) {
         d->broken = true;
@@ -49,8 +50,8 @@ cr_h264_look(cr_depay_t *d, const uint8_t *nal, size_t len)
     }
 
     if (type == CR_H264_SLICE_IDR && pps <= UINT8_MAX) {
-        d->keyframe = true;
-        d->idr_pps = (uint8_t) pps;
+        d->nal.keyframe = true;
+        d->nal.pps = (uint8_t) pps;
     }
 }
 
@@ -58,9 +59,6 @@ cr_h264_look(cr_depay_t *d, const uint8_t *nal, size_t len)
 static cr_status_e
 cr_h264_nal(cr_depay_t *d, const uint8_t *nal, size_t len)
 {
-    uint8_t      length[4];
-    cr_status_e  rc;
-
     if (nal[0] & CR_H264_FORBIDDEN) {
         return CR_INVALID;
     }
@@ -69,7 +67,7 @@ cr_h264_nal(cr_depay_t *d, const uint8_t *nal, size_t len)
 
     case CR_H264_SPS:
     case CR_H264_PPS:
-        return cr_h264_sets_add(&d->sets, nal, len);
+        return cr_h264_sets_add(&d->nal.sets, nal, len);
 
     case CR_H264_AUD:
     case CR_H264_FILLER:
@@ -79,18 +77,9 @@ cr_h264_nal(cr_depay_t *d, const uint8_t *nal, size_t len)
         break;
     }
 
-    rc = cr_depay_reserve(d, sizeof(length) + len);
-    if (rc != CR_OK) {
-        d->skip = true;
-        return rc;
-    }
-
     cr_h264_look(d, nal, len);
 
-    cr_put_u32(length, (uint32_t) len);
-    (void) cr_depay_append(d, length, sizeof(length));
-
-    return cr_depay_append(d, nal, len);
+    return cr_depay_nal_add(d, nal, len);
 }
 
 
@@ -123,18 +112,6 @@ cr_h264_stap(cr_depay_t *d, const uint8_t *p, const uint8_t *end)
 }
 
 
-/* The open fragmented NAL unit never gets whole. */
-static void
-cr_h264_fu_drop(cr_depay_t *d)
-{
-    if (d->fu) {
-        d->fu = false;
-        d->len = d->fu_start;
-        d->broken = true;
-    }
-}
-
-
 static cr_status_e
 cr_h264_fu_end(cr_depay_t *d)
 {
@@ -142,22 +119,22 @@ cr_h264_fu_end(cr_depay_t *d)
     uint8_t     *nal;
     cr_status_e  rc;
 
-    d->fu = false;
+    d->nal.fu = false;
 
-    nal = d->buf + d->fu_start + 4;
-    len = d->len - d->fu_start - 4;
+    nal = d->buf + d->nal.fu_start + 4;
+    len = d->len - d->nal.fu_start - 4;
 
     switch (nal[0] & CR_H264_TYPE) {
 
     case CR_H264_SPS:
     case CR_H264_PPS:
-        rc = cr_h264_sets_add(&d->sets, nal, len);
-        d->len = d->fu_start;
+        rc = cr_h264_sets_add(&d->nal.sets, nal, len);
+        d->len = d->nal.fu_start;
         return rc;
 
     case CR_H264_AUD:
     case CR_H264_FILLER:
-        d->len = d->fu_start;
+        d->len = d->nal.fu_start;
         return CR_OK;
 
     default:
@@ -171,44 +148,34 @@ cr_h264_fu_end(cr_depay_t *d)
 static cr_status_e
 cr_h264_fu(cr_depay_t *d, const uint8_t *p, size_t len)
 {
-    uint8_t      head[5];
+    uint8_t      head;
     cr_status_e  rc;
 
     if (len < 3 || (p[0] & CR_H264_FORBIDDEN)
         || (p[1] & CR_H264_TYPE) == 0
         || (p[1] & CR_H264_TYPE) >= CR_H264_STAP_A)
     {
-        cr_h264_fu_drop(d);
+        cr_depay_fu_drop(d);
         return CR_INVALID;
     }
 
     if (p[1] & CR_H264_FU_START) {
-        cr_h264_fu_drop(d);
+        /* the NAL header put together again */
+        head = (p[0] & CR_H264_NRI) | (p[1] & CR_H264_TYPE);
 
-        /* place for the length, and the NAL header put together again */
-        memset(head, 0, 4);
-        head[4] = (p[0] & CR_H264_NRI) | (p[1] & CR_H264_TYPE);
-
-        d->fu_start = d->len;
-
-        rc = cr_depay_append(d, head, sizeof(head));
+        rc = cr_depay_fu_begin(d, &head, 1);
         if (rc != CR_OK) {
-            d->skip = true;
             return rc;
         }
 
-        d->fu = true;
-
-    } else if (!d->fu) {
+    } else if (!d->nal.fu) {
         /* its start is lost; without a hole there never was one */
         d->broken = true;
         return CR_OK;
     }
 
-    rc = cr_depay_append(d, p + 2, len - 2);
+    rc = cr_depay_fu_add(d, p + 2, len - 2);
     if (rc != CR_OK) {
-        cr_h264_fu_drop(d);
-        d->skip = true;
         return rc;
     }
 
@@ -227,7 +194,7 @@ cr_h264_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
     len = packet->payload.len;
 
     if (!d->active) {
-        cr_depay_begin(d, packet);
+        cr_depay_nal_begin(d, packet);
     }
 
     if (d->skip) {
@@ -240,7 +207,7 @@ cr_h264_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
         return cr_h264_fu(d, p, len);
     }
 
-    cr_h264_fu_drop(d);
+    cr_depay_fu_drop(d);
 
     if (type == CR_H264_STAP_A) {
         return cr_h264_stap(d, p + 1, p + len);
@@ -259,34 +226,27 @@ cr_h264_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
 }
 
 
-static void
-cr_h264_gap(cr_depay_t *d)
-{
-    cr_h264_fu_drop(d);
-}
-
-
 static bool
 cr_h264_finish(cr_depay_t *d, cr_frame_t *frame)
 {
-    size_t                size;
-    unsigned              next;
-    const cr_h264_set_t  *sps;
+    size_t               size;
+    unsigned             next;
+    const cr_nal_set_t  *sps;
 
-    cr_h264_fu_drop(d);
+    cr_depay_fu_drop(d);
 
-    sps = d->keyframe ? cr_h264_sets_active(&d->sets, d->idr_pps) : NULL;
+    sps = d->nal.keyframe ? cr_h264_sets_active(&d->nal.sets, d->nal.pps)
+                          : NULL;
 
-    if (sps != NULL && (d->sets.changed || d->config_size == 0)) {
+    if (sps != NULL && (d->nal.sets.changed || d->config_size == 0)) {
 
         next = d->config_index ^ 1;
-        size = cr_h264_sets_avcc(&d->sets, sps, d->config[next],
+        size = cr_h264_sets_avcc(&d->nal.sets, sps, d->config[next],
                                  CR_CODEC_CONFIG_MAX);
 
         if (size != 0) {
-            d->sets.changed = false;
-            d->config_index = next;
-            d->config_size = size;
+            d->nal.sets.changed = false;
+            cr_depay_config(d, size);
 
         } else {
             sps = NULL;
@@ -300,63 +260,31 @@ cr_h264_finish(cr_depay_t *d, cr_frame_t *frame)
         frame->height = sps->height;
     }
 
-    if (d->config_size != 0) {
-        frame->config = d->config[d->config_index];
-        frame->config_size = d->config_size;
-    }
-
     return d->len != 0;
+}
+
+
+static void
+cr_h264_sprop(cr_depay_t *d, const uint8_t *nal, size_t len)
+{
+    if ((nal[0] & CR_H264_TYPE) == CR_H264_SPS
+        || (nal[0] & CR_H264_TYPE) == CR_H264_PPS)
+    {
+        /* a bad one is as good as none: they come in band */
+        (void) cr_h264_sets_add(&d->nal.sets, nal, len);
+    }
 }
 
 
 void
 cr_depay_h264_init(cr_depay_t *d, const cr_media_params_t *params)
 {
-    size_t          len;
-    const uint8_t  *p, *end, *nal;
-
-    /* Annex B: each set behind 00 00 01, with zeroes before that or not */
-
-    p = params->h264_sprop;
-    end = p + (params->h264_sprop_len < sizeof(params->h264_sprop)
-               ? params->h264_sprop_len : sizeof(params->h264_sprop));
-    nal = NULL;
-
-    for ( ;; ) {
-
-        if (end - p < 3 || memcmp(p, "\0\0\1", 3) == 0) {
-
-            if (nal != NULL) {
-                len = (size_t) ((end - p < 3 ? end : p) - nal);
-
-                while (len > 0 && nal[len - 1] == 0) {
-                    len--;
-                }
-
-                if (len != 0 && ((nal[0] & CR_H264_TYPE) == CR_H264_SPS
-                                 || (nal[0] & CR_H264_TYPE) == CR_H264_PPS))
-                {
-                    /* a bad one is as good as none: they come in band */
-                    (void) cr_h264_sets_add(&d->sets, nal, len);
-                }
-            }
-
-            if (end - p < 3) {
-                break;
-            }
-
-            p += 3;
-            nal = p;
-            continue;
-        }
-
-        p++;
-    }
+    cr_depay_sprop(d, params, cr_h264_sprop);
 }
 
 
 const cr_depay_codec_t  cr_depay_h264 = {
     cr_h264_packet,
-    cr_h264_gap,
+    cr_depay_fu_drop,
     cr_h264_finish
 };

@@ -10,7 +10,11 @@
 
 
 #include "depay/depay.h"
-#include "depay/h264_sets.h"
+#include "depay/av1_headers.h"
+#include "depay/nal_sets.h"
+
+
+#define CR_VP9_FRAMES_MAX  8         /* of a superframe, annex B */
 
 
 typedef struct {
@@ -23,9 +27,41 @@ typedef struct {
 } cr_depay_codec_t;
 
 
+/* H.264 and H.265 */
+typedef struct {
+    bool           fu;           /* a fragmented NAL unit is open */
+    bool           first_slice;  /* the AU's first VCL NAL unit came */
+    bool           keyframe;
+    uint8_t        pps;          /* of the keyframe */
+    size_t         fu_start;     /* of its length field in buf */
+    cr_nal_sets_t  sets;
+} cr_depay_nal_t;
+
+
+typedef struct {
+    uint8_t        sid;          /* of the latest layer frame */
+    unsigned       nframes;
+    size_t         start[CR_VP9_FRAMES_MAX];
+    unsigned       nsizes;       /* the scalability structure's */
+    uint16_t       width[CR_VP9_FRAMES_MAX];
+    uint16_t       height[CR_VP9_FRAMES_MAX];
+} cr_depay_vp9_t;
+
+
+typedef struct {
+    bool           fragment;     /* an OBU is open */
+    bool           first_frame;  /* the first frame header came */
+    bool           keyframe;
+    size_t         start;        /* of the open OBU in buf */
+    uint16_t       width;
+    uint16_t       height;
+    cr_av1_seq_t   seq;
+} cr_depay_av1_t;
+
+
 struct cr_depay_s {
     cr_env_t                 env;
-    const cr_depay_codec_t  *codec;
+    const cr_depay_codec_t  *codec;        /* NULL: audio */
     cr_depay_frame_pt        frame;
     void                    *ctx;
     uint8_t                  kind;
@@ -35,19 +71,17 @@ struct cr_depay_s {
     bool                     active;
     bool                     broken;       /* lacks packets */
     bool                     skip;         /* the rest is of no use */
-    bool                     keyframe;
     uint32_t                 timestamp;
     int64_t                  arrival_us;
     uint8_t                 *buf;
     size_t                   len;
     size_t                   size;
 
-    /* H.264 */
-    bool                     fu;           /* a fragmented NAL is open */
-    bool                     first_slice;  /* the AU's first VCL NAL came */
-    size_t                   fu_start;     /* of its length field in buf */
-    uint8_t                  idr_pps;
-    cr_h264_sets_t           sets;
+    union {
+        cr_depay_nal_t       nal;
+        cr_depay_vp9_t       vp9;
+        cr_depay_av1_t       av1;
+    };
 
     /* of the frames; a change moves to the other buffer */
     unsigned                 config_index;
@@ -66,13 +100,45 @@ void cr_depay_emit(cr_depay_t *d);
 /* A new frame begins with this packet. */
 void cr_depay_begin(cr_depay_t *d, const cr_depay_packet_t *packet);
 
+/* Makes what was written to config[config_index ^ 1] the frames' config. */
+void cr_depay_config(cr_depay_t *d, size_t size);
+
+/* Hands an audio packet out as a frame. */
+void cr_depay_audio(cr_depay_t *d, const cr_depay_packet_t *packet,
+    uint32_t duration_us);
+
+
+/* depay_nal.c: what H.264 and H.265 have in common */
+
+/* A new access unit begins with this packet. */
+void cr_depay_nal_begin(cr_depay_t *d, const cr_depay_packet_t *packet);
+
+/* Adds a NAL unit with its length. */
+cr_status_e cr_depay_nal_add(cr_depay_t *d, const uint8_t *nal, size_t len);
+
+/* A fragmented NAL unit: head is its NAL header. */
+cr_status_e cr_depay_fu_begin(cr_depay_t *d, const uint8_t *head, size_t n);
+cr_status_e cr_depay_fu_add(cr_depay_t *d, const uint8_t *data, size_t len);
+/* It never gets whole. */
+void cr_depay_fu_drop(cr_depay_t *d);
+
+/* The NAL units of sprop parameters, one by one. */
+void cr_depay_sprop(cr_depay_t *d, const cr_media_params_t *params,
+    void (*set)(cr_depay_t *d, const uint8_t *nal, size_t len));
+
+
 extern const cr_depay_codec_t  cr_depay_vp8;
+extern const cr_depay_codec_t  cr_depay_vp9;
+extern const cr_depay_codec_t  cr_depay_av1;
 extern const cr_depay_codec_t  cr_depay_h264;
+extern const cr_depay_codec_t  cr_depay_h265;
 
 void cr_depay_h264_init(cr_depay_t *d, const cr_media_params_t *params);
+void cr_depay_h265_init(cr_depay_t *d, const cr_media_params_t *params);
 
-void cr_depay_opus_init(cr_depay_t *d, const cr_media_params_t *params);
 cr_status_e cr_depay_opus_push(cr_depay_t *d,
+    const cr_depay_packet_t *packet);
+cr_status_e cr_depay_pcm_push(cr_depay_t *d,
     const cr_depay_packet_t *packet);
 
 

@@ -7,8 +7,6 @@
 
 #include "depay/depay_internal.h"
 
-#include "base/opus.h"
-
 
 /* RFC 6716 section 3.2.5, [R5] */
 #define CR_OPUS_DURATION_MAX  120000
@@ -59,23 +57,10 @@ cr_opus_duration(const uint8_t *p, size_t len)
 }
 
 
-void
-cr_depay_opus_init(cr_depay_t *d, const cr_media_params_t *params)
-{
-    cr_opus_head(d->config[0], params->channels);
-    d->config_size = CR_OPUS_HEAD_SIZE;
-}
-
-
 cr_status_e
 cr_depay_opus_push(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
-    uint32_t    duration;
-    cr_frame_t  frame;
-
-    if (packet->gap || packet->payload.len == 0) {
-        return CR_OK;
-    }
+    uint32_t  duration;
 
     duration = cr_opus_duration(packet->payload.data, packet->payload.len);
 
@@ -83,19 +68,7 @@ cr_depay_opus_push(cr_depay_t *d, const cr_depay_packet_t *packet)
         return CR_INVALID;
     }
 
-    memset(&frame, 0, sizeof(cr_frame_t));
-
-    frame.kind = CR_KIND_AUDIO;
-    frame.codec = CR_CODEC_OPUS;
-    frame.keyframe = true;
-    frame.rtp_timestamp = packet->timestamp;
-    frame.duration_us = duration;
-    frame.data = packet->payload.data;
-    frame.size = packet->payload.len;
-    frame.config = d->config[0];
-    frame.config_size = d->config_size;
-
-    d->frame(d->ctx, &frame, packet->arrival_us);
+    cr_depay_audio(d, packet, duration);
 
     return CR_OK;
 }

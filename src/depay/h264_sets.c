@@ -9,104 +9,13 @@
 
 #include "base/bytes.h"
 #include "base/media.h"
+#include "depay/bits.h"
 
 
 #define CR_H264_SPS_ID_MAX     31
 #define CR_H264_PPS_ID_MAX     255
 #define CR_H264_AVCC_FIXED     11    /* bytes of an avcC besides the sets */
 #define CR_H264_SLICE_HEAD     24    /* bytes that hold three ue(v) */
-
-
-/* Reads past the end are zeroes and set the flag. */
-typedef struct {
-    const uint8_t  *data;
-    size_t          len;             /* in bits */
-    size_t          pos;
-    bool            overflow;
-} cr_bits_t;
-
-
-static uint32_t
-cr_bits_u(cr_bits_t *b, unsigned n)
-{
-    uint32_t  v;
-
-    v = 0;
-
-    while (n-- != 0) {
-        v <<= 1;
-
-        if (b->pos >= b->len) {
-            b->overflow = true;
-            continue;
-        }
-
-        v |= b->data[b->pos / 8] >> (7 - b->pos % 8) & 1;
-        b->pos++;
-    }
-
-    return v;
-}
-
-
-/* Section 9.1, ue(v) up to 2^32 - 2. */
-static uint32_t
-cr_bits_ue(cr_bits_t *b)
-{
-    unsigned  zeroes;
-
-    zeroes = 0;
-
-    while (cr_bits_u(b, 1) == 0) {
-        if (b->overflow || ++zeroes > 31) {
-            b->overflow = true;
-            return 0;
-        }
-    }
-
-    return (uint32_t) ((UINT64_C(1) << zeroes) - 1 + cr_bits_u(b, zeroes));
-}
-
-
-static int64_t
-cr_bits_se(cr_bits_t *b)
-{
-    int64_t  v;
-
-    v = cr_bits_ue(b);
-
-    return v & 1 ? (v + 1) / 2 : -(v / 2);
-}
-
-
-/* Section 7.4.1.1: the bytes behind the NAL header without emulation
- * prevention, as many as there is room for. */
-static void
-cr_h264_rbsp(cr_bits_t *b, const uint8_t *nal, size_t len, uint8_t *buf,
-    size_t size)
-{
-    size_t    i, n;
-    unsigned  zeroes;
-
-    zeroes = 0;
-    n = 0;
-
-    for (i = 1; i < len && n < size; i++) {
-
-        if (zeroes >= 2 && nal[i] == 3) {
-            zeroes = 0;
-            continue;
-        }
-
-        zeroes = nal[i] == 0 ? zeroes + 1 : 0;
-        buf[n++] = nal[i];
-    }
-
-    b->data = buf;
-    b->len = n * 8;
-    b->pos = 0;
-    b->overflow = false;
-}
 
 
 /* Section 7.3.2.1.1.1: only to get behind it. */
@@ -158,15 +67,15 @@ cr_h264_has_chroma_format(uint8_t profile)
 
 /* Section 7.3.2.1.1, up to the cropping. */
 static cr_status_e
-cr_h264_parse_sps(cr_h264_set_t *set)
+cr_h264_parse_sps(cr_nal_set_t *set)
 {
     bool       frame_mbs_only;
-    uint8_t    buf[CR_H264_SET_SIZE], profile;
+    uint8_t    buf[CR_NAL_SET_SIZE], profile;
     uint32_t   id, i, n, poc_type, unit_x, unit_y;
     uint64_t   width, height, crop_x, crop_y;
     cr_bits_t  b;
 
-    cr_h264_rbsp(&b, set->data, set->len, buf, sizeof(buf));
+    cr_bits_rbsp(&b, set->data, set->len, 1, buf, sizeof(buf));
 
     profile = (uint8_t) cr_bits_u(&b, 8);
     cr_bits_u(&b, 16);                          /* constraints, level */
@@ -273,13 +182,13 @@ cr_h264_parse_sps(cr_h264_set_t *set)
 
 /* Section 7.3.2.2. */
 static cr_status_e
-cr_h264_parse_pps(cr_h264_set_t *set)
+cr_h264_parse_pps(cr_nal_set_t *set)
 {
     uint8_t    buf[CR_H264_SLICE_HEAD];
     uint32_t   id, sps;
     cr_bits_t  b;
 
-    cr_h264_rbsp(&b, set->data, set->len, buf, sizeof(buf));
+    cr_bits_rbsp(&b, set->data, set->len, 1, buf, sizeof(buf));
 
     id = cr_bits_ue(&b);
     sps = cr_bits_ue(&b);
@@ -295,62 +204,13 @@ cr_h264_parse_pps(cr_h264_set_t *set)
 }
 
 
-/* The set seen longest ago, of those seen since; unused places have 0. */
-static cr_h264_set_t *
-cr_h264_sets_oldest(cr_h264_sets_t *sets, uint32_t since)
-{
-    unsigned        i;
-    cr_h264_set_t  *set, *oldest;
-
-    oldest = NULL;
-
-    for (i = 0; i < CR_H264_SETS_MAX; i++) {
-        set = &sets->set[i];
-
-        if (set->used >= since
-            && (oldest == NULL || set->used < oldest->used))
-        {
-            oldest = set;
-        }
-    }
-
-    return oldest;
-}
-
-
-/* An avcC of all sets shall fit into CR_CODEC_CONFIG_MAX. */
-static void
-cr_h264_sets_trim(cr_h264_sets_t *sets)
-{
-    size_t    size;
-    unsigned  i;
-
-    for ( ;; ) {
-        size = CR_H264_AVCC_FIXED;
-
-        for (i = 0; i < CR_H264_SETS_MAX; i++) {
-            if (sets->set[i].type != 0) {
-                size += 2u + sets->set[i].len;
-            }
-        }
-
-        if (size <= CR_CODEC_CONFIG_MAX) {
-            return;
-        }
-
-        memset(cr_h264_sets_oldest(sets, 1), 0, sizeof(cr_h264_set_t));
-    }
-}
-
-
 cr_status_e
-cr_h264_sets_add(cr_h264_sets_t *sets, const uint8_t *nal, size_t len)
+cr_h264_sets_add(cr_nal_sets_t *sets, const uint8_t *nal, size_t len)
 {
-    unsigned        i;
-    cr_status_e     rc;
-    cr_h264_set_t  *set, new;
+    cr_status_e   rc;
+    cr_nal_set_t  set;
 
-    if (len > CR_H264_SET_SIZE) {
+    if (len > CR_NAL_SET_SIZE) {
         return CR_LIMIT;
     }
 
@@ -358,103 +218,50 @@ cr_h264_sets_add(cr_h264_sets_t *sets, const uint8_t *nal, size_t len)
         return CR_INVALID;
     }
 
-    memset(&new, 0, sizeof(cr_h264_set_t));
+    memset(&set, 0, sizeof(cr_nal_set_t));
 
-    new.type = nal[0] & 0x1f;
-    new.len = (uint16_t) len;
-    memcpy(new.data, nal, len);
+    set.type = nal[0] & 0x1f;
+    set.len = (uint16_t) len;
+    memcpy(set.data, nal, len);
 
-    rc = new.type == CR_H264_SPS ? cr_h264_parse_sps(&new)
-                                 : cr_h264_parse_pps(&new);
-    if (rc != CR_OK) {
-        return rc;
+    rc = set.type == CR_H264_SPS ? cr_h264_parse_sps(&set)
+                                 : cr_h264_parse_pps(&set);
+
+    if (rc == CR_OK) {
+        cr_nal_sets_put(sets, &set, CR_H264_AVCC_FIXED);
     }
 
-    new.used = ++sets->clock;
-
-    for (i = 0; i < CR_H264_SETS_MAX; i++) {
-        set = &sets->set[i];
-
-        if (set->type == new.type && set->id == new.id) {
-
-            if (set->len == len && memcmp(set->data, nal, len) == 0) {
-                set->used = new.used;
-                return CR_OK;
-            }
-
-            break;
-        }
-    }
-
-    if (i == CR_H264_SETS_MAX) {
-        set = cr_h264_sets_oldest(sets, 0);
-    }
-
-    *set = new;
-    sets->changed = true;
-
-    cr_h264_sets_trim(sets);
-
-    return CR_OK;
+    return rc;
 }
 
 
-static const cr_h264_set_t *
-cr_h264_sets_find(const cr_h264_sets_t *sets, uint8_t type, uint8_t id)
+const cr_nal_set_t *
+cr_h264_sets_active(const cr_nal_sets_t *sets, uint8_t pps)
 {
-    unsigned  i;
+    const cr_nal_set_t  *set;
 
-    for (i = 0; i < CR_H264_SETS_MAX; i++) {
-        if (sets->set[i].type == type && sets->set[i].id == id) {
-            return &sets->set[i];
-        }
-    }
+    set = cr_nal_sets_find(sets, CR_H264_PPS, pps);
 
-    return NULL;
-}
-
-
-const cr_h264_set_t *
-cr_h264_sets_active(const cr_h264_sets_t *sets, uint8_t pps)
-{
-    const cr_h264_set_t  *set;
-
-    set = cr_h264_sets_find(sets, CR_H264_PPS, pps);
-
-    return set ? cr_h264_sets_find(sets, CR_H264_SPS, set->sps) : NULL;
+    return set ? cr_nal_sets_find(sets, CR_H264_SPS, set->sps) : NULL;
 }
 
 
 static void
-cr_h264_write_sets(const cr_h264_sets_t *sets, uint8_t type, uint8_t mask,
+cr_h264_write_sets(const cr_nal_sets_t *sets, uint8_t type, uint8_t mask,
     cr_writer_t *w)
 {
-    uint8_t              *count;
-    unsigned              i;
-    const cr_h264_set_t  *set;
+    uint8_t  *count;
 
     count = cr_writer_take(w, 1);
 
-    if (count == NULL) {
-        return;
-    }
-
-    *count = mask;
-
-    for (i = 0; i < CR_H264_SETS_MAX; i++) {
-        set = &sets->set[i];
-
-        if (set->type == type) {
-            (*count)++;
-            cr_write_u16(w, set->len);
-            cr_write_bytes(w, set->data, set->len);
-        }
+    if (count != NULL) {
+        *count = (uint8_t) (mask | cr_nal_sets_write(sets, type, w));
     }
 }
 
 
 size_t
-cr_h264_sets_avcc(const cr_h264_sets_t *sets, const cr_h264_set_t *sps,
+cr_h264_sets_avcc(const cr_nal_sets_t *sets, const cr_nal_set_t *sps,
     uint8_t *p, size_t size)
 {
     uint8_t      profile;
@@ -491,7 +298,7 @@ cr_h264_slice(const uint8_t *nal, size_t len, uint32_t *first_mb,
     uint8_t    buf[CR_H264_SLICE_HEAD];
     cr_bits_t  b;
 
-    cr_h264_rbsp(&b, nal, len, buf, sizeof(buf));
+    cr_bits_rbsp(&b, nal, len, 1, buf, sizeof(buf));
 
     *first_mb = cr_bits_ue(&b);
     cr_bits_ue(&b);                             /* slice_type */

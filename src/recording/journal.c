@@ -239,7 +239,9 @@ static const cr_event_t  cr_events[] = {
 
 
 static const char *const  cr_kinds[] = { NULL, "audio", "video" };
-static const char *const  cr_codecs[] = { NULL, "opus", "vp8", "h264" };
+static const char *const  cr_codecs[CR_CODEC_COUNT] = {
+    NULL, "opus", "vp8", "h264", "vp9", "av1", "h265", "pcmu", "pcma", "g722"
+};
 
 
 char *
@@ -404,7 +406,7 @@ cr_journal_field_parse(json_t *value, const cr_field_t *field, void *base)
 
         /* a codec of a later version stays CR_CODEC_NONE */
 
-        for (i = CR_CODEC_OPUS; i <= CR_CODEC_H264; i++) {
+        for (i = CR_CODEC_OPUS; i < CR_CODEC_COUNT; i++) {
             if (strcmp(cr_codecs[i], text) == 0) {
                 *(uint8_t *) to = i;
             }
@@ -595,7 +597,7 @@ cr_journal_field_format(cr_json_t *j, const cr_field_t *field,
     case CR_FIELD_CODEC:
         id = *(const uint8_t *) from;
         cr_json_string(j, field->name,
-                       id >= CR_CODEC_OPUS && id <= CR_CODEC_H264
+                       id >= CR_CODEC_OPUS && id < CR_CODEC_COUNT
                        ? cr_codecs[id] : "unknown");
         return;
 

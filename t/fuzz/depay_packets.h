@@ -66,8 +66,9 @@ depay_packets_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
         || frame->config_size > CR_CODEC_CONFIG_MAX
         || (frame->keyframe && frame->kind == CR_KIND_VIDEO
             && (frame->width == 0 || frame->height == 0))
-        || (frame->keyframe && frame->codec == CR_CODEC_H264
-            && frame->config_size == 0))
+        || (frame->keyframe && frame->config_size == 0
+            && frame->codec != CR_CODEC_VP8
+            && frame->codec != CR_CODEC_VP9))
     {
         abort();
     }

@@ -9,7 +9,7 @@
  */
 
 
-#include "base/opus.h"
+#include "base/audio.h"
 #include "chunk/chunk.h"
 #include "depay/depay.h"
 #include "rtp/rtp.h"
@@ -231,33 +231,59 @@ take_packet(const uint8_t *data, size_t len)
 static void
 add_track(const char *arg)
 {
+    size_t       i;
     track_t     *t;
     const char  *pt;
+
+    static const struct {
+        const char  *name;
+        uint8_t      codec;
+        uint8_t      channels;              /* 0: video */
+        uint32_t     clock_rate;
+    } codecs[] = {
+        { "vp8", CR_CODEC_VP8, 0, 90000 },
+        { "vp9", CR_CODEC_VP9, 0, 90000 },
+        { "av1", CR_CODEC_AV1, 0, 90000 },
+        { "h264", CR_CODEC_H264, 0, 90000 },
+        { "h265", CR_CODEC_H265, 0, 90000 },
+        { "opus", CR_CODEC_OPUS, 2, 48000 },
+        { "pcmu", CR_CODEC_PCMU, 1, 8000 },
+        { "pcma", CR_CODEC_PCMA, 1, 8000 },
+        { "g722", CR_CODEC_G722, 1, 8000 }
+    };
 
     pt = strchr(arg, ':');
 
     if (pt == NULL || ntracks == CR_MEDIA_MAX) {
-        die("usage: rtp_chunks CHUNK_MS vp8:PT|h264:PT|opus:PT ...");
+        die("usage: rtp_chunks CHUNK_MS CODEC:PT ...");
     }
 
     t = &tracks[ntracks++];
     t->params.pt = (uint8_t) atoi(pt + 1);
-    t->params.kind = CR_KIND_VIDEO;
-    t->params.clock_rate = 90000;
 
-    if (strncmp(arg, "vp8:", 4) == 0) {
-        t->params.codec = CR_CODEC_VP8;
+    for (i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
+        if (strncmp(arg, codecs[i].name, (size_t) (pt - arg)) == 0
+            && codecs[i].name[pt - arg] == '\0')
+        {
+            break;
+        }
+    }
 
-    } else if (strncmp(arg, "h264:", 5) == 0) {
-        t->params.codec = CR_CODEC_H264;
+    if (i == sizeof(codecs) / sizeof(codecs[0])) {
+        die("an unknown codec");
+    }
+
+    t->params.codec = codecs[i].codec;
+    t->params.clock_rate = codecs[i].clock_rate;
+    t->params.channels = codecs[i].channels;
+
+    if (codecs[i].channels == 0) {
+        t->params.kind = CR_KIND_VIDEO;
 
     } else {
         t->params.kind = CR_KIND_AUDIO;
-        t->params.codec = CR_CODEC_OPUS;
-        t->params.clock_rate = 48000;
-        t->params.channels = 2;
-        t->config_size = CR_OPUS_HEAD_SIZE;
-        cr_opus_head(t->config, 2);
+        t->config_size = cr_audio_config(t->config, t->params.codec,
+                                         t->params.channels);
     }
 
     t->depay = cr_depay_create(&env, &t->params, take_frame, t);

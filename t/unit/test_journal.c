@@ -265,7 +265,7 @@ unknown_events_and_members_are_skipped(void **state)
     assert_int_equal(rec.ev, CR_JOURNAL_DELETE);
 
     line = "{\"ev\":\"track\",\"participantId\":\"a\",\"sessionId\":\"s\","
-           "\"track\":1,\"kind\":\"video\",\"codec\":\"av1\","
+           "\"track\":1,\"kind\":\"video\",\"codec\":\"vvc\","
            "\"clockRate\":90000," AT "}";
     assert_int_equal(cr_journal_parse(line, strlen(line), &rec), CR_OK);
     assert_int_equal(rec.track.codec, CR_CODEC_NONE);
