@@ -46,9 +46,10 @@ set -- --cc="${ccache}gcc" --extra-cflags="${EXTRA_CFLAGS:-}" \
     --enable-libx264 --enable-libdav1d --enable-openssl \
     --enable-swscale --enable-swresample \
     --enable-demuxer=matroska,mov,wav \
-    --enable-decoder=vp8,vp9,h264,opus,libdav1d,aac,pcm_s16le,pcm_f32le \
+    --enable-decoder=vp8,vp9,h264,hevc,libdav1d,opus,pcm_mulaw,pcm_alaw \
+    --enable-decoder=adpcm_g722,aac,pcm_s16le,pcm_f32le \
     --enable-decoder=rawvideo,wrapped_avframe \
-    --enable-parser=vp8,vp9,h264,opus,av1,aac \
+    --enable-parser=vp8,vp9,h264,hevc,opus,av1,aac \
     --enable-bsf=h264_mp4toannexb,aac_adtstoasc,vp9_superframe \
     --enable-bsf=extract_extradata,null \
     --enable-encoder=libx264,aac,pcm_s16le,pcm_f32le,rawvideo \
