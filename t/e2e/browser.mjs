@@ -2,7 +2,8 @@
  * One participant: Debian's Chromium, headless, with fake devices, on the
  * page that conf/html serves.
  *
- *     node browser.mjs [--video FILE.y4m|FILE.mjpeg] [--audio FILE.wav] URL
+ *     node browser.mjs [--video FILE.y4m|FILE.mjpeg] [--audio FILE.wav]
+ *         [--measure] URL
  *
  * Prints a JSON line for each event: {"event":"connected","ms":..} once,
  * {"event":"rate","kbps":..,"width":..} every second, {"event":"left"} at
@@ -14,6 +15,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 
@@ -22,6 +24,7 @@ const { values: opt, positionals: [url] } = parseArgs({
     options: {
         video: { type: 'string' },
         audio: { type: 'string' },
+        measure: { type: 'boolean' },
         screenshot: { type: 'string' },
     },
 });
@@ -61,6 +64,12 @@ try {
     const page = context.pages()[0] ?? await context.newPage();
     page.on('pageerror', (e) => say('pageerror', { message: e.message }));
 
+    if (opt.measure) {
+        await page.addInitScript({
+            path: fileURLToPath(new URL('source-meter.js', import.meta.url)),
+        });
+    }
+
     const t0 = Date.now();
     await page.goto(url);
     await page.waitForFunction(
@@ -95,6 +104,10 @@ try {
     });
 
     clearInterval(timer);
+
+    if (opt.measure) {
+        say('source', await page.evaluate(() => window.sourceMeter()));
+    }
 
     if (opt.screenshot) {
         await page.screenshot({ path: opt.screenshot });

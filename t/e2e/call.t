@@ -20,7 +20,8 @@ use CallRecorder::Media qw(probe boxes mean_rgb rgb_near luma_series onsets
 
 
 my $seconds = 15;
-my $demo = run_demo(seconds => $seconds);
+my $demo = run_demo(seconds => $seconds,
+                    env => { BROWSER_OPTIONS => '--measure' });
 
 is $demo->{status}, 0, 'the demo ends well' or diag $demo->{output};
 
@@ -58,8 +59,8 @@ subtest 'the container' => sub {
 
     cmp_ok abs($probe->{format}{duration} - $status->{durationMs} / 1000),
         '<', 0.3, 'as long as the status says';
-    cmp_ok abs($probe->{format}{duration} - $seconds), '<', 1,
-        'as long as it was recorded';
+    cmp_ok $probe->{format}{duration}, '>=', $seconds,
+        'and not shorter than people talked';
 
     my %at = map { $_->[0] => $_->[1] } boxes($file);
 
@@ -108,6 +109,9 @@ my $late = max map { abs } map { person_sync($_) } sort keys %person;
 cmp_ok $late, '<', 40, 'sound and picture of each are within 40 ms';
 
 
+# By how many milliseconds the recording moves sound against picture:
+# Chromium's fake devices do not begin at the same moment, so what counts is
+# the difference to what its page saw and heard.
 sub person_sync {
     my ($name) = @_;
 
@@ -129,10 +133,17 @@ sub person_sync {
     my @offsets = av_offsets_ms(\@flashes, \@beeps);
 
     cmp_ok scalar(@offsets), '>=', $seconds - 4, "$name flashes and beeps";
-    diag "$name: sound after picture by ", join ' ',
-        map { sprintf '%.0f', $_ } @offsets;
+    my $source = $demo->{source}{$name};
+    my @at_source = av_offsets_ms(
+        map { [ map { $_ / 1000 } @$_ ] } @{$source}{qw(flashes beeps)});
 
-    return median(@offsets);
+    cmp_ok scalar(@at_source), '>=', $seconds - 4, 'in its page, too';
+    diag "$name: sound after picture by ", join(' ',
+        map { sprintf '%.0f', $_ } @offsets), ' ms, at the source by ',
+        join ' ', map { sprintf '%.0f', $_ } @at_source;
+
+    # what came after the recording, while the mix took the machine, is left
+    return median(@offsets) - median(@at_source[0 .. $#offsets]);
 }
 
 

@@ -6,7 +6,8 @@
 #
 # MODULE, FFMPEG and TOKEN name the built files (nginx module, callrec-ffmpeg,
 # token tool); SECONDS_TO_RECORD is 15 unless set; PAGE_QUERY goes to the
-# page; BROWSER_LOGS is a folder for what the browsers say.  The last lines
+# page, BROWSER_OPTIONS to browser.mjs; BROWSER_LOGS is a folder for what the
+# browsers say.  The last lines
 # are the path, duration, size and a probe of the MP4.  Exits with 0 only
 # when there is one.
 
@@ -73,7 +74,7 @@ for person in "${people[@]}"; do
 
     mkfifo "$media/$id.in"
     url="$base/?call=$call&name=$name&participant=$id&join=1&raw-audio=1"
-    node "$here/browser.mjs" --video "$media/$id.mjpeg" \
+    node "$here/browser.mjs" ${BROWSER_OPTIONS:-} --video "$media/$id.mjpeg" \
          --audio "$media/$id.wav" "$url${PAGE_QUERY:-}#token=$token" \
          < "$media/$id.in" > "$logs/$id.log" 2>&1 &
     pids+=($!)
@@ -125,6 +126,7 @@ printf '\rready %d ms after stop              \n' \
 
 # people leave as people do
 exec 8>&- 9>&-
+wait "${pids[@]:1}"
 
 api GET "/video-calls/$call/recording/$id"
 [ "$status" = completed ] || die "the recording ended $status"

@@ -36,7 +36,7 @@ sub free_port
 
 
 # run_demo(seconds => 15, env => {...}) returns { status, output, answers
-# (of the API, decoded), path, dir }.  The folder lives as long as the result.
+# (of the API, decoded), path, dir, source (by participant) }.  The folder lives as long as the result.
 sub run_demo
 {
     my (%arg) = @_;
@@ -52,6 +52,13 @@ sub run_demo
     close $out;
 
     my %result = (status => $?, output => $output, dir => $dir);
+
+    # what the browsers measured of their own devices
+    for my $who (qw(alice bob)) {
+        my $log = bless { log => "$dir/$who.log" }, __PACKAGE__;
+
+        ($result{source}{$who}) = $log->events('source');
+    }
 
     ($result{path}) = $output =~ /^path:\s+(.+)$/m;
 
