@@ -35,7 +35,7 @@ trap finish EXIT
 
 die() {
     echo "demo: $*" >&2
-    tail -n 20 "$prefix/logs/error.log" >&2 || true
+    tail -n 20 "$prefix/logs/error.log" >&2 2> /dev/null || true
     exit 1
 }
 
@@ -49,6 +49,8 @@ api() {
     jq . <<< "$answer"
 }
 
+
+curl -s -o /dev/null "$base/" && die "port $port is taken: make demo PORT=3001"
 
 printf 'Starting nginx: '
 "$root/conf/serve.sh" "$prefix" "$port" &
