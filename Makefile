@@ -22,6 +22,7 @@ include .ci/module.mk
 include .ci/ffmpeg.mk
 include .ci/test.mk
 include .ci/quality.mk
+include .ci/bench.mk
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
