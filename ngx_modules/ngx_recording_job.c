@@ -78,6 +78,11 @@ ngx_recording_job_start(const ngx_recording_ref_t *ref, ngx_uint_t attempt)
         return NGX_AGAIN;
     }
 
+    if (!ngx_recording_spawn_possible(ngx_cycle->log)) {
+        ngx_recording_slot_free(slot);
+        return NGX_AGAIN;
+    }
+
     rc = ngx_recording_job_attempt(ref, attempt, slot);
 
     if (rc != NGX_OK) {
@@ -319,14 +324,11 @@ ngx_recording_job_check(const ngx_recording_ref_t *ref,
     int64_t                    silent;
     ngx_recording_mix_conf_t  *mix;
 
+    /* also after a reload that turned the mix off */
+
     mix = ngx_recording_mix_conf();
 
-    if (mix == NULL || mix->mix == NGX_RECORDING_MIX_OFF) {
-        return;
-    }
-
-    if (job->token[0] == '\0') {
-        (void) ngx_recording_job_start(ref, job->attempt);
+    if (mix == NULL) {
         return;
     }
 

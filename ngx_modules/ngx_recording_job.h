@@ -24,17 +24,17 @@
  * The recording is in `processing`: every writer has left.  Called in one
  * worker, again for each further attempt; attempt is the last one there was,
  * 0: none.  NGX_OK: the job is or will be under way; NGX_AGAIN: not now
- * (concurrency limit), _check() tries again; NGX_DECLINED: there is nothing
- * to run, the engine completes it.
+ * (concurrency limit, no connections), the engine tries again; NGX_DECLINED:
+ * there is nothing to run, the engine completes it.
  */
 ngx_int_t ngx_recording_job_start(const ngx_recording_ref_t *ref,
     ngx_uint_t attempt);
 
 /*
  * About once a second, in one worker, for each recording in `processing` or
- * `uploading` that has had an attempt, with a copy of what is known of it
- * (without one, _start() is called again): starts what could not start,
- * notices an attempt without heartbeat (now_ms: recording time).
+ * `uploading` that has an attempt under way, with a copy of what is known of
+ * it (without one, _start() is called again): notices an attempt without
+ * heartbeat (now_ms: recording time).
  */
 void ngx_recording_job_check(const ngx_recording_ref_t *ref,
     const cr_recording_job_t *job, int64_t now_ms);

@@ -27,6 +27,31 @@ static ngx_queue_t  ngx_recording_children = {
 };
 
 
+ngx_uint_t
+ngx_recording_spawn_possible(ngx_log_t *log)
+{
+    ngx_fd_t  fds[2];
+
+    if (ngx_cycle->free_connection_n == 0
+        && ngx_cycle->reusable_connections_n == 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "no free connection for the output of a process");
+        return 0;
+    }
+
+    if (pipe2(fds, O_CLOEXEC) == -1) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno, "pipe2() failed");
+        return 0;
+    }
+
+    (void) close(fds[0]);
+    (void) close(fds[1]);
+
+    return 1;
+}
+
+
 ngx_recording_child_t *
 ngx_recording_spawn(char *const argv[], char *const envp[], const char *dir,
     ngx_int_t nice, const char *name, ngx_recording_child_pt ended,

@@ -41,6 +41,9 @@ struct ngx_recording_child_s {
 };
 
 
+/* Whether descriptors and connections are left for one more; logged. */
+ngx_uint_t ngx_recording_spawn_possible(ngx_log_t *log);
+
 /*
  * Starts argv in folder dir with environment envp, priority lowered by nice,
  * standard input from /dev/null, output and errors into our log, no other

@@ -184,8 +184,8 @@ ngx_recording_sweep_one(ngx_recording_zone_t *zone, const char *recording_id)
         ngx_recording_remove(recording_id);
     }
 
-    if (check && job.attempt == 0) {
-        ngx_recording_run_job(&ref, 0);
+    if (check && job.token[0] == '\0') {
+        ngx_recording_run_job(&ref, job.attempt);
 
     } else if (check) {
         ngx_recording_job_check(&ref, &job, now_ms);

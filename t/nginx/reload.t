@@ -11,8 +11,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use CallRecorder::Fixtures qw(vp8_ivf opus_ogg);
 use CallRecorder::Nginx;
-use CallRecorder::Whip;
+use CallRecorder::Recorder;
 use Test::More;
 
 
@@ -58,6 +59,35 @@ $nginx->configure(main => rtc('max_sessions 10;'), http => $http,
 ok($nginx->reload, 'a reload without such a change is well');
 
 $nginx->{ignore} = qr/cannot be changed by a reload/;
+$nginx->stop;
+
+
+# No mix any more, while a process is at it; nobody starts another one.
+
+$nginx = CallRecorder::Recorder->new(
+    ignore   => qr/unknown process \d+ exited/,
+    mix      => 'recording_mix batch;
+                 recording_exec /usr/bin/perl {{dir}}/fake-mix.pl hangs
+                     $recording_parts_url $recording_attempt;',
+    programs => ["$CallRecorder::Nginx::ROOT/t/tools/fake-mix.pl"]);
+
+my $pub = $nginx->publish('alice', video => vp8_ivf(), audio => opus_ogg());
+my $id = $nginx->start_recording;
+
+$nginx->wait_for(sub { defined $nginx->status($id)->{firstMediaAt} }, 10);
+$nginx->leave($pub);
+$nginx->stop_recording;
+
+ok($nginx->wait_for(sub { $nginx->error_log =~ /#1: ".*", pid (\d+)/ }, 10),
+    'a process makes the output');
+my ($pid) = $nginx->error_log =~ /#1: ".*", pid (\d+)/;
+
+edit(sub { s/recording_mix batch/recording_mix off/ });
+ok($nginx->reload, 'the mix is turned off');
+
+kill KILL => $pid;
+is($nginx->wait_status($id, 'completed', 20)->{status}, 'completed',
+    'the recording does not wait for an output for ever');
 $nginx->stop;
 
 done_testing();
