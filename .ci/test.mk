@@ -6,6 +6,7 @@
 #     t/fuzz/fuzz_*.c       -> build/fuzz/, run by t/fuzz/fuzz.t
 #     t/tools/*.c           -> build/<variant>/bin/
 #     t/tools/<name>/*.c    -> build/<variant>/bin/<name>, with t/tools/lib
+#     t/preload/*.c         -> build/<variant>/preload/*.so, for LD_PRELOAD
 #     t/<what>/*.t          executables of their own
 #
 # Other *.c in t/unit is linked into each unit test.  The .t files find what
@@ -21,6 +22,8 @@ TOOL_DIR := $(patsubst t/tools/%/,$(B)/bin/%, \
 TOOL_LIB := $(patsubst %.c,$(B)/obj/%.o,$(wildcard t/tools/lib/*.c))
 TOOL     := $(patsubst t/tools/%.c,$(B)/bin/%,$(wildcard t/tools/*.c)) \
             $(TOOL_DIR)
+PRELOAD  := $(patsubst t/preload/%.c,$(B)/preload/%.so,\
+            $(wildcard t/preload/*.c))
 TOKEN    := $(ROOT)/$(B)/bin/token
 
 T_LINT   := $(wildcard t/lint/*.t)
@@ -75,7 +78,15 @@ test-%:                                 ## the tests of this NAME, verbosely
 	$(PROVE) -v $$files
 
 
-tools: $(TOOL)
+tools: $(TOOL) $(PRELOAD)
+
+# sanitizers' runtimes are nginx's own affair
+
+$(B)/preload/%.so: t/preload/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -shared -fPIC \
+	    -o $@ $< -ldl
 
 $(B)/unit/%: $(B)/obj/t/unit/%.o $(TEST_LIB:%.c=$(B)/obj/%.o) $(B)/libcr.a
 	@mkdir -p $(@D)

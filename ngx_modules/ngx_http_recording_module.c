@@ -15,6 +15,9 @@
 #define NGX_RECORDING_ZONE_SIZE  (16 * 1024 * 1024)
 #define NGX_RECORDING_ZONE_MIN   (512 * 1024)
 
+#define NGX_RECORDING_SYNC_INTERVAL_MS  1000
+#define NGX_RECORDING_SYNC_MIN_MS       100
+
 /* Longer roots leave no room for the ids and files below them. */
 #define NGX_RECORDING_ROOT_MAX   (NGX_RECORDING_DIR_MAX - 2 * CR_ID_MAX - 3)
 
@@ -36,6 +39,8 @@ static char *ngx_http_recording_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_http_recording_root(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_recording_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_recording_sync(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_recording_api(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -98,6 +103,20 @@ static ngx_command_t  ngx_http_recording_commands[] = {
       ngx_conf_set_num_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_recording_main_conf_t, conf.max_recordings),
+      NULL },
+
+    { ngx_string("recording_sync"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_recording_sync,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("recording_min_free"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_recording_main_conf_t, conf.min_free),
       NULL },
 
     { ngx_string("recording_api"),
@@ -185,6 +204,8 @@ ngx_http_recording_create_main_conf(ngx_conf_t *cf)
     rmcf->conf.idle_timeout = NGX_CONF_UNSET_MSEC;
     rmcf->conf.max_duration = NGX_CONF_UNSET_MSEC;
     rmcf->conf.max_recordings = NGX_CONF_UNSET_UINT;
+    rmcf->conf.sync = NGX_CONF_UNSET_UINT;
+    rmcf->conf.min_free = NGX_CONF_UNSET;
 
     return rmcf;
 }
@@ -203,6 +224,8 @@ ngx_http_recording_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(rmcf->conf.idle_timeout, 300000);
     ngx_conf_init_msec_value(rmcf->conf.max_duration, 0);
     ngx_conf_init_uint_value(rmcf->conf.max_recordings, 0);
+    ngx_conf_init_uint_value(rmcf->conf.sync, NGX_RECORDING_SYNC_CHUNK);
+    ngx_conf_init_value(rmcf->conf.min_free, 1024 * 1024 * 1024);
 
     if (rmcf->conf.root.len == 0) {
         return NGX_CONF_OK;
@@ -413,6 +436,56 @@ ngx_http_recording_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                              &ngx_http_recording_module);
 
     return rmcf->conf.zone != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_recording_sync(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_recording_main_conf_t  *rmcf = conf;
+
+    ngx_int_t   ms;
+    ngx_str_t  *value, time;
+
+    if (rmcf->conf.sync != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        rmcf->conf.sync = NGX_RECORDING_SYNC_OFF;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "chunk") == 0) {
+        rmcf->conf.sync = NGX_RECORDING_SYNC_CHUNK;
+        return NGX_CONF_OK;
+    }
+
+    rmcf->conf.sync = NGX_RECORDING_SYNC_INTERVAL;
+    rmcf->conf.sync_interval = NGX_RECORDING_SYNC_INTERVAL_MS;
+
+    if (ngx_strcmp(value[1].data, "interval") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[1].data, "interval=", 9) != 0) {
+        return "takes \"off\", \"chunk\" or \"interval\"";
+    }
+
+    time.data = value[1].data + 9;
+    time.len = value[1].len - 9;
+
+    ms = ngx_parse_time(&time, 0);
+
+    if (ms == NGX_ERROR || ms < NGX_RECORDING_SYNC_MIN_MS) {
+        return "has an invalid interval, it takes 100ms at least";
+    }
+
+    rmcf->conf.sync_interval = ms;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -17,6 +17,7 @@ typedef enum {
     NGX_HTTP_RECORDING_KEY_REUSED,         /* not quite the same */
     NGX_HTTP_RECORDING_ACTIVE,
     NGX_HTTP_RECORDING_NOT_READY,
+    NGX_HTTP_RECORDING_NO_SPACE,
     NGX_HTTP_RECORDING_FULL
 } ngx_http_recording_start_e;
 
@@ -89,6 +90,12 @@ ngx_http_recording_start_handler(ngx_http_request_t *r,
         return ngx_http_recording_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                         "recovering", "recordings are being "
                                         "brought back after a restart",
+                                        NULL);
+
+    case NGX_HTTP_RECORDING_NO_SPACE:
+        return ngx_http_recording_error(r, NGX_HTTP_INSUFFICIENT_STORAGE,
+                                        "insufficient_storage", "the disk "
+                                        "has less room than recordings need",
                                         NULL);
 
     default: /* NGX_HTTP_RECORDING_FULL */
@@ -220,6 +227,16 @@ ngx_http_recording_start_try(const cr_journal_start_t *start,
     rc = ngx_http_recording_start_known_locked(zone, start, rec);
 
     if (rc != NGX_HTTP_RECORDING_STARTED) {
+        goto done;
+    }
+
+    if (conf->min_free && !zone->sh->space_known) {
+        rc = NGX_HTTP_RECORDING_NOT_READY;
+        goto done;
+    }
+
+    if (conf->min_free && zone->sh->space_low) {
+        rc = NGX_HTTP_RECORDING_NO_SPACE;
         goto done;
     }
 

@@ -15,6 +15,14 @@
 #include <ngx_thread_pool.h>
 
 
+/* What a power cut may take (docs/on-disk.md). */
+typedef enum {
+    NGX_RECORDING_SYNC_OFF = 0,
+    NGX_RECORDING_SYNC_CHUNK,
+    NGX_RECORDING_SYNC_INTERVAL
+} ngx_recording_sync_e;
+
+
 typedef struct {
     ngx_str_t           root;            /* NUL-terminated, no '/' at its end */
     ngx_shm_zone_t     *zone;
@@ -24,6 +32,9 @@ typedef struct {
     ngx_msec_t          idle_timeout;    /* 0: never */
     ngx_msec_t          max_duration;    /* 0: none */
     ngx_uint_t          max_recordings;  /* active at a time, 0: any number */
+    ngx_uint_t          sync;            /* ngx_recording_sync_e */
+    ngx_msec_t          sync_interval;
+    off_t               min_free;        /* bytes, 0: not looked at */
 } ngx_recording_conf_t;
 
 

@@ -51,6 +51,8 @@ typedef struct {
     ngx_uint_t          active;      /* that take media */
     ngx_uint_t          recovered;   /* the root has been searched */
     ngx_pid_t           recoverer;
+    ngx_uint_t          space_known;
+    ngx_uint_t          space_low;   /* less than recording_min_free */
     ngx_queue_t         calls[NGX_RECORDING_CALLS];
 } ngx_recording_sh_t;
 
@@ -161,6 +163,13 @@ void ngx_recording_settle(ngx_recording_change_t *ch);
 void ngx_recording_fail(ngx_recording_change_t *ch, const char *code,
     const char *message, const char *stage);
 
+/*
+ * What is wrong while the recording goes on, "": nothing any more.  Again the
+ * same code: no change.
+ */
+void ngx_recording_trouble(ngx_recording_change_t *ch, const char *code,
+    const char *message);
+
 /* Session i of a worker that has died. */
 void ngx_recording_lost_session(ngx_recording_change_t *ch, ngx_uint_t i);
 
@@ -229,6 +238,12 @@ char *ngx_recording_disk_load(const char *dir, const char *name, size_t max,
 /* recording.json of the node is to be written: begins it if nobody does. */
 void ngx_recording_save(const char *recording_id);
 void ngx_recording_remove(const char *recording_id);
+
+
+/* ---- ngx_recording_space.c ---- */
+
+/* Looks how much is free, into space_low of the table. */
+void ngx_recording_space_check(ngx_recording_zone_t *zone);
 
 
 /* ---- ngx_recording_sweep.c, ngx_recording_recover.c ---- */

@@ -60,7 +60,14 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
 
     cr_chunk_policy_init(&j->policy, ref->chunk_us, j->video < j->ntracks);
 
-    j->writer = ngx_recording_writer_create(rcf->thread_pool, j->log);
+    j->sync_us = (rcf->sync == NGX_RECORDING_SYNC_INTERVAL)
+                 ? (int64_t) rcf->sync_interval * 1000 : 0;
+    j->synced_us = ngx_callrec_now_us();
+
+    j->writer = ngx_recording_writer_create(rcf->thread_pool,
+                                            rcf->sync
+                                            != NGX_RECORDING_SYNC_OFF,
+                                            j->log);
     if (j->writer == NULL) {
         ngx_free(j);
         return NULL;
@@ -177,6 +184,11 @@ ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us)
 
     if (j->chunk != NULL && now_us - j->cluster_us >= CR_CHUNK_CLUSTER_US) {
         ngx_recording_media_flush(j);
+    }
+
+    if (j->sync_us != 0 && now_us - j->synced_us >= j->sync_us) {
+        j->synced_us = now_us;
+        ngx_recording_writer_sync(j->writer);
     }
 
     if (now_us - j->progress_us >= NGX_RECORDING_PROGRESS_US) {

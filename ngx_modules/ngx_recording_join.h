@@ -77,6 +77,8 @@ struct ngx_recording_join_s {
     int64_t                             last_media_ms;
     uint64_t                            durable;
     int64_t                             progress_us;
+    int64_t                             sync_us;       /* 0: on close */
+    int64_t                             synced_us;
     ngx_recording_publisher_stats_t     base;          /* at the join */
     ngx_recording_publisher_stats_t     stats;
 

@@ -119,6 +119,8 @@ ngx_recording_journal_get(const char *dir, ngx_log_t *log)
     ngx_cpystrn((u_char *) j->dir, (u_char *) dir, NGX_RECORDING_DIR_MAX);
 
     j->writer = ngx_recording_writer_create(rcf->thread_pool,
+                                            rcf->sync
+                                            != NGX_RECORDING_SYNC_OFF,
                                             ngx_cycle->log);
     if (j->writer == NULL) {
         ngx_free(j);

@@ -373,6 +373,7 @@ ngx_recording_recover_go_on(ngx_recording_change_t *ch,
     if (cr_recording_is_active(ch->rec)) {
         (void) cr_recording_transition(ch->rec, CR_RECORDING_RECOVERING,
                                        ch->now_ms);
+        ngx_recording_trouble(ch, "", "");
         ch->start = 1;
         return;
     }

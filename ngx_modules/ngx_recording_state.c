@@ -16,6 +16,7 @@
 
 static void ngx_recording_end(ngx_recording_change_t *ch,
     cr_recording_status_e status);
+static void ngx_recording_disk_over(ngx_recording_change_t *ch);
 static void ngx_recording_cancel(ngx_recording_change_t *ch);
 
 
@@ -103,6 +104,10 @@ ngx_recording_settle(ngx_recording_change_t *ch)
         return;
     }
 
+    /* what was missed by it is in the journal */
+
+    ngx_recording_trouble(ch, "", "");
+
     (void) cr_recording_transition(ch->rec, CR_RECORDING_PROCESSING,
                                    ch->now_ms);
     ch->job = 1;
@@ -130,6 +135,41 @@ ngx_recording_fail(ngx_recording_change_t *ch, const char *code,
 
 
 void
+ngx_recording_trouble(ngx_recording_change_t *ch, const char *code,
+    const char *message)
+{
+    cr_journal_record_t  record;
+
+    if (ngx_strcmp(ch->rec->error.code, code) == 0) {
+        return;
+    }
+
+    ngx_memzero(&record, sizeof(cr_journal_record_t));
+
+    record.ev = CR_JOURNAL_ERROR;
+    record.error.retryable = (code[0] != '\0');
+    ngx_recording_set(record.error.code, code);
+    ngx_recording_set(record.error.message, message);
+    ngx_recording_set(record.error.stage, code[0] ? "recording" : "");
+
+    ngx_recording_record(ch, &record);
+
+    cr_recording_set_error(ch->rec, &record.error, ch->now_ms);
+    ch->save = 1;
+
+    if (code[0] != '\0') {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "recording %s: %s: %s", ch->ref.recording_id, code,
+                      message);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "recording %s: the error is over", ch->ref.recording_id);
+}
+
+
+void
 ngx_recording_lost_session(ngx_recording_change_t *ch, ngx_uint_t i)
 {
     cr_journal_record_t      record;
@@ -151,6 +191,7 @@ ngx_recording_lost_session(ngx_recording_change_t *ch, ngx_uint_t i)
     cr_recording_interrupt(ch->rec, &record.interruption, ch->now_ms);
     (void) cr_recording_leave(ch->rec, session->id, session->last_media_ms,
                               ch->now_ms);
+    ngx_recording_disk_over(ch);
     ch->save = 1;
 }
 
@@ -280,6 +321,7 @@ ngx_recording_table_leave(const ngx_recording_ref_t *ref,
     }
 
     (void) cr_recording_leave(ch.rec, session_id, last_media_ms, ch.now_ms);
+    ngx_recording_disk_over(&ch);
     ngx_recording_settle(&ch);
 
     ch.save = 1;
@@ -291,32 +333,43 @@ void
 ngx_recording_table_error(const ngx_recording_ref_t *ref, const char *code,
     const char *message)
 {
-    cr_journal_record_t     record;
     ngx_recording_change_t  ch;
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "recording %s: %s: %s",
-                  ref->recording_id, code, message);
 
     if (ngx_recording_change(&ch, ref->recording_id) != NGX_OK) {
         return;
     }
 
-    ngx_memzero(&record, sizeof(cr_journal_record_t));
-
-    record.ev = CR_JOURNAL_ERROR;
-    ngx_recording_set(record.error.code, code);
-    ngx_recording_set(record.error.message, message);
-    ngx_recording_set(record.error.stage, "recording");
-
-    /* one is enough: a full disk fails every write */
-
-    if (ngx_strcmp(ch.rec->error.code, record.error.code) != 0) {
-        ngx_recording_record(&ch, &record);
-        cr_recording_set_error(ch.rec, &record.error, ch.now_ms);
-        ch.save = 1;
+    if (!cr_recording_is_ended(ch.rec)) {
+        ngx_recording_trouble(&ch, code, message);
     }
 
     ngx_recording_commit(&ch);
+}
+
+
+void
+ngx_recording_table_error_over(const ngx_recording_ref_t *ref)
+{
+    ngx_recording_change_t  ch;
+
+    if (ngx_recording_change(&ch, ref->recording_id) != NGX_OK) {
+        return;
+    }
+
+    ngx_recording_disk_over(&ch);
+    ngx_recording_commit(&ch);
+}
+
+
+/* Another session whose writes fail tells so again. */
+static void
+ngx_recording_disk_over(ngx_recording_change_t *ch)
+{
+    if (ngx_strcmp(ch->rec->error.code, "disk_full") == 0
+        || ngx_strcmp(ch->rec->error.code, "disk_io") == 0)
+    {
+        ngx_recording_trouble(ch, "", "");
+    }
 }
 
 

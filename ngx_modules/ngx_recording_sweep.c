@@ -23,6 +23,7 @@ static void ngx_recording_sweep_one(ngx_recording_zone_t *zone,
     const char *recording_id);
 static void ngx_recording_sweep_workers(ngx_recording_change_t *ch);
 static void ngx_recording_sweep_limits(ngx_recording_change_t *ch);
+static void ngx_recording_sweep_space(ngx_recording_change_t *ch);
 static ngx_uint_t ngx_recording_dead(ngx_pid_t pid);
 
 
@@ -59,6 +60,7 @@ ngx_recording_sweep(ngx_event_t *ev)
     zone = ngx_recording_zone();
 
     if (!ngx_exiting && ngx_callrec_worker_current() == ngx_pid) {
+        ngx_recording_space_check(zone);
         ngx_recording_recover(zone);
         ngx_recording_sweep_all(zone);
     }
@@ -164,6 +166,7 @@ ngx_recording_sweep_one(ngx_recording_zone_t *zone, const char *recording_id)
 
     ngx_recording_sweep_workers(&ch);
     ngx_recording_sweep_limits(&ch);
+    ngx_recording_sweep_space(&ch);
     ngx_recording_settle(&ch);
 
     save = ch.node->dirty && ch.node->saver == 0;
@@ -254,6 +257,28 @@ ngx_recording_sweep_limits(ngx_recording_change_t *ch)
                   >= (int64_t) conf->idle_timeout)
     {
         (void) ngx_recording_stop(ch, "idle", 0);
+    }
+}
+
+
+/* A write that failed says more. */
+
+static void
+ngx_recording_sweep_space(ngx_recording_change_t *ch)
+{
+    if (!cr_recording_is_active(ch->rec)) {
+        return;
+    }
+
+    if (!ch->zone->sh->space_low) {
+
+        if (ngx_strcmp(ch->rec->error.code, "disk_low") == 0) {
+            ngx_recording_trouble(ch, "", "");
+        }
+
+    } else if (ch->rec->error.code[0] == '\0') {
+        ngx_recording_trouble(ch, "disk_low",
+                              "less than recording_min_free is left");
     }
 }
 

@@ -60,9 +60,12 @@ void ngx_recording_table_progress(const ngx_recording_ref_t *ref,
 void ngx_recording_table_leave(const ngx_recording_ref_t *ref,
     const char *session_id, int64_t last_media_ms);
 
-/* A write failed: ours to report, the recording goes on or fails. */
+/* A write failed: ours to report, the recording goes on. */
 void ngx_recording_table_error(const ngx_recording_ref_t *ref,
     const char *code, const char *message);
+
+/* Where writes had failed, one did not. */
+void ngx_recording_table_error_over(const ngx_recording_ref_t *ref);
 
 
 /* ---- by the publishers, for the table ---- */

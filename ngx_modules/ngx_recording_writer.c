@@ -18,6 +18,7 @@ typedef enum {
     NGX_RECORDING_OP_CREATE = 0,
     NGX_RECORDING_OP_SHARED,
     NGX_RECORDING_OP_APPEND,
+    NGX_RECORDING_OP_SYNC,
     NGX_RECORDING_OP_CLOSE
 } ngx_recording_op_e;
 
@@ -44,14 +45,18 @@ struct ngx_recording_writer_s {
     unsigned                  posted:1;
     unsigned                  calling:1;     /* callbacks */
     unsigned                  destroyed:1;
+    unsigned                  syncing:1;
+    unsigned                  durable:1;
 
     /* the thread's while a task is posted */
     ngx_atomic_t              running;
     ngx_queue_t               batch;
     ngx_fd_t                  fd;
+    ngx_fd_t                  dir;           /* to be synced with the file */
     ngx_err_t                 failed;
     off_t                     size;
-    unsigned                  shared:1;
+    ngx_uint_t                shared;
+    ngx_uint_t                unsynced;
 };
 
 
@@ -69,8 +74,14 @@ static void ngx_recording_writer_do_shared(ngx_recording_writer_t *w,
     char *path);
 static void ngx_recording_writer_do_append(ngx_recording_writer_t *w,
     u_char *data, size_t len);
+static void ngx_recording_writer_do_sync(ngx_recording_writer_t *w);
 static void ngx_recording_writer_do_close(ngx_recording_writer_t *w);
-static ngx_int_t ngx_recording_writer_mkdirs(char *path);
+static void ngx_recording_writer_close_dir(ngx_recording_writer_t *w);
+static ngx_int_t ngx_recording_writer_mkdirs(ngx_recording_writer_t *w,
+    char *path);
+static void ngx_recording_writer_mkdir(ngx_recording_writer_t *w,
+    char *path);
+static ngx_fd_t ngx_recording_writer_parent(char *path);
 static void ngx_recording_writer_done(ngx_event_t *ev);
 static void ngx_recording_writer_free(ngx_recording_writer_t *w);
 
@@ -80,7 +91,8 @@ static ngx_queue_t  ngx_recording_writers;
 
 
 ngx_recording_writer_t *
-ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_log_t *log)
+ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_uint_t durable,
+    ngx_log_t *log)
 {
     ngx_recording_writer_t  *w;
 
@@ -92,6 +104,8 @@ ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_log_t *log)
     w->pool = pool;
     w->log = log;
     w->fd = NGX_INVALID_FILE;
+    w->dir = NGX_INVALID_FILE;
+    w->durable = durable;
 
     ngx_queue_init(&w->waiting);
     ngx_queue_init(&w->batch);
@@ -138,6 +152,8 @@ ngx_recording_writer_free(ngx_recording_writer_t *w)
         (void) ngx_close_file(w->fd);
     }
 
+    ngx_recording_writer_close_dir(w);
+
     ngx_queue_remove(&w->queue);
     ngx_free(w);
 }
@@ -167,6 +183,19 @@ ngx_recording_writer_append(ngx_recording_writer_t *w, const void *data,
 {
     return ngx_recording_writer_add(w, NGX_RECORDING_OP_APPEND, data, len,
                                     tail, done, ctx);
+}
+
+
+void
+ngx_recording_writer_sync(ngx_recording_writer_t *w)
+{
+    if (!w->syncing
+        && ngx_recording_writer_add(w, NGX_RECORDING_OP_SYNC, NULL, 0, NULL,
+                                    NULL, NULL)
+           == NGX_OK)
+    {
+        w->syncing = 1;
+    }
 }
 
 
@@ -318,6 +347,10 @@ ngx_recording_writer_run(ngx_recording_writer_t *w, ngx_recording_op_t *op)
 
         break;
 
+    case NGX_RECORDING_OP_SYNC:
+        ngx_recording_writer_do_sync(w);
+        break;
+
     default: /* NGX_RECORDING_OP_CLOSE */
         ngx_recording_writer_do_close(w);
         break;
@@ -343,20 +376,26 @@ ngx_recording_writer_do_create(ngx_recording_writer_t *w, char *path)
     w->fd = open(path, flags, NGX_RECORDING_FILE_ACCESS);
 
     if (w->fd == NGX_INVALID_FILE && ngx_errno == NGX_ENOENT
-        && ngx_recording_writer_mkdirs(path) == NGX_OK)
+        && ngx_recording_writer_mkdirs(w, path) == NGX_OK)
     {
         w->fd = open(path, flags, NGX_RECORDING_FILE_ACCESS);
     }
 
     if (w->fd == NGX_INVALID_FILE) {
         w->failed = ngx_errno;
+        return;
+    }
+
+    if (w->durable) {
+        w->dir = ngx_recording_writer_parent(path);
+        w->unsynced = 1;
     }
 }
 
 
 /* <folder>/<participantId>/<sessionId>/<file>: the first must be there. */
 static ngx_int_t
-ngx_recording_writer_mkdirs(char *path)
+ngx_recording_writer_mkdirs(ngx_recording_writer_t *w, char *path)
 {
     char  *file, *session;
 
@@ -371,15 +410,56 @@ ngx_recording_writer_mkdirs(char *path)
 
     if (session != NULL) {
         *session = '\0';
-        (void) ngx_create_dir(path, NGX_RECORDING_DIR_ACCESS);
+        ngx_recording_writer_mkdir(w, path);
         *session = '/';
     }
 
-    (void) ngx_create_dir(path, NGX_RECORDING_DIR_ACCESS);
+    ngx_recording_writer_mkdir(w, path);
 
     *file = '/';
 
     return NGX_OK;
+}
+
+
+/* What fails is told by the file that cannot be made. */
+static void
+ngx_recording_writer_mkdir(ngx_recording_writer_t *w, char *path)
+{
+    ngx_fd_t  dir;
+
+    if (ngx_create_dir(path, NGX_RECORDING_DIR_ACCESS) == NGX_FILE_ERROR
+        || !w->durable)
+    {
+        return;
+    }
+
+    dir = ngx_recording_writer_parent(path);
+
+    if (dir != NGX_INVALID_FILE) {
+        (void) fsync(dir);
+        (void) ngx_close_file(dir);
+    }
+}
+
+
+static ngx_fd_t
+ngx_recording_writer_parent(char *path)
+{
+    char      *slash;
+    ngx_fd_t   fd;
+
+    slash = strrchr(path, '/');
+
+    if (slash == NULL) {
+        return NGX_INVALID_FILE;
+    }
+
+    *slash = '\0';
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    *slash = '/';
+
+    return fd;
 }
 
 
@@ -437,6 +517,8 @@ ngx_recording_writer_do_append(ngx_recording_writer_t *w, u_char *data,
         }
     }
 
+    w->unsynced |= (n != 0);
+
     if (n == len) {
         w->size += len;
         return;
@@ -450,6 +532,42 @@ ngx_recording_writer_do_append(ngx_recording_writer_t *w, u_char *data,
 }
 
 
+/* What an fdatasync() could not write is lost, whatever the next one says. */
+static void
+ngx_recording_writer_do_sync(ngx_recording_writer_t *w)
+{
+    if (w->fd == NGX_INVALID_FILE || !w->unsynced) {
+        return;
+    }
+
+    w->unsynced = 0;
+
+    if (fdatasync(w->fd) == -1 && w->failed == 0) {
+        w->failed = ngx_errno;
+    }
+
+    /* a new file is there when its name is */
+
+    if (w->dir != NGX_INVALID_FILE) {
+        if (fsync(w->dir) == -1 && w->failed == 0) {
+            w->failed = ngx_errno;
+        }
+
+        ngx_recording_writer_close_dir(w);
+    }
+}
+
+
+static void
+ngx_recording_writer_close_dir(ngx_recording_writer_t *w)
+{
+    if (w->dir != NGX_INVALID_FILE) {
+        (void) ngx_close_file(w->dir);
+        w->dir = NGX_INVALID_FILE;
+    }
+}
+
+
 static void
 ngx_recording_writer_do_close(ngx_recording_writer_t *w)
 {
@@ -457,9 +575,11 @@ ngx_recording_writer_do_close(ngx_recording_writer_t *w)
         return;
     }
 
-    if (fdatasync(w->fd) == -1 && w->failed == 0) {
-        w->failed = ngx_errno;
+    if (w->durable) {
+        ngx_recording_writer_do_sync(w);
     }
+
+    ngx_recording_writer_close_dir(w);
 
     if (ngx_close_file(w->fd) == NGX_FILE_ERROR && w->failed == 0) {
         w->failed = ngx_errno;
@@ -496,6 +616,9 @@ ngx_recording_writer_done(ngx_event_t *ev)
 
         if (op->type == NGX_RECORDING_OP_APPEND) {
             w->pending -= op->len;
+
+        } else if (op->type == NGX_RECORDING_OP_SYNC) {
+            w->syncing = 0;
         }
 
         if (op->done != NULL) {

@@ -24,8 +24,9 @@ typedef void (*ngx_recording_writer_pt)(void *ctx, ngx_int_t rc,
     ngx_err_t err, size_t len);
 
 
+/* durable: what is written and closed is safe from a power cut. */
 ngx_recording_writer_t *ngx_recording_writer_create(ngx_thread_pool_t *pool,
-    ngx_log_t *log);
+    ngx_uint_t durable, ngx_log_t *log);
 
 /* What was given is still done; callbacks run, then the writer is freed. */
 void ngx_recording_writer_destroy(ngx_recording_writer_t *w);
@@ -50,7 +51,13 @@ ngx_int_t ngx_recording_writer_append(ngx_recording_writer_t *w,
     const void *data, size_t len, const char *tail,
     ngx_recording_writer_pt done, void *ctx);
 
-/* fdatasync() and close(). */
+/*
+ * fdatasync() of what was appended so far; not when one is under way that has
+ * not been done yet.
+ */
+void ngx_recording_writer_sync(ngx_recording_writer_t *w);
+
+/* close(), after an fdatasync() if it is to be durable. */
 ngx_int_t ngx_recording_writer_close(ngx_recording_writer_t *w,
     ngx_recording_writer_pt done, void *ctx);
 

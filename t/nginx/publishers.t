@@ -365,7 +365,8 @@ subtest 'nginx -s stop writes what it holds' => sub {
 
 
 subtest 'a full disk is told, and the worker lives' => sub {
-    server(stopped => 1);
+    server(stopped => 1,
+        recording => 'recording_chunk 2s; recording_min_free 0;');
 
     my $records = "$nginx->{dir}/records";
     system(qw(mount -t tmpfs -o), 'size=300k,mode=1777', 'none', $records) == 0
