@@ -273,6 +273,7 @@ ngx_recording_join_written(void *ctx, ngx_int_t rc, ngx_err_t err,
     j = ctx;
 
     ngx_recording_join_progress(j);
+    ngx_recording_lost_end(j);
 
     if (ngx_recording_record_leave(j, ngx_recording_join_left, j) != NGX_OK) {
         ngx_recording_join_left(j, NGX_ERROR);

@@ -25,6 +25,13 @@ typedef struct ngx_recording_join_s  ngx_recording_join_t;
 
 
 typedef struct {
+    uint32_t                            frames;        /* 0: none */
+    int64_t                             from_us;
+    int64_t                             to_us;
+} ngx_recording_span_t;
+
+
+typedef struct {
     uint8_t                             number;        /* Matroska, 1.. */
     uint8_t                             kind;
     uint8_t                             codec;
@@ -35,10 +42,13 @@ typedef struct {
     unsigned                            in_chunk:1;
     unsigned                            keyed:1;       /* in this chunk */
     unsigned                            dropping:1;    /* buffer is full */
+    unsigned                            losing:1;      /* since a failure */
     uint32_t                            dropped;
     int64_t                             asked_us;
     int64_t                             drop_from_us;
     int64_t                             drop_to_us;
+    ngx_recording_span_t                gathered;      /* in this cluster */
+    ngx_recording_span_t                lost;          /* not told yet */
     size_t                              config_size;
     uint8_t                             config[CR_CODEC_CONFIG_MAX];
 } ngx_recording_track_t;
@@ -54,7 +64,15 @@ typedef struct {
     int64_t                             end_ms;
     ngx_uint_t                          frames;
     uint64_t                            size;          /* handed out */
+    unsigned                            failed:1;
 } ngx_recording_chunk_t;
+
+
+/* A cluster on its way to the disk. */
+typedef struct {
+    ngx_recording_chunk_t              *chunk;
+    ngx_recording_span_t                spans[CR_MEDIA_MAX];
+} ngx_recording_cluster_t;
 
 
 struct ngx_recording_join_s {
@@ -122,6 +140,19 @@ void ngx_recording_media_flush(ngx_recording_join_t *j);
 
 /* Writes what is held and closes the chunk. */
 void ngx_recording_media_finish(ngx_recording_join_t *j);
+
+/* ngx_recording_lost.c: what the disk did not take */
+void ngx_recording_span_add(ngx_recording_span_t *span,
+    const cr_frame_t *frame);
+
+/* Of what was gathered; NULL: no memory, it is lost. */
+ngx_recording_cluster_t *ngx_recording_lost_cluster(
+    ngx_recording_chunk_t *c);
+void ngx_recording_lost_failed(ngx_recording_cluster_t *cl);
+
+/* How many frames it has; the gaps before them are told. */
+ngx_uint_t ngx_recording_lost_written(ngx_recording_cluster_t *cl);
+void ngx_recording_lost_end(ngx_recording_join_t *j);
 
 /* ngx_recording_records.c: its lines in the journal */
 void ngx_recording_record_join(ngx_recording_join_t *j);

@@ -81,6 +81,9 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
     case CR_CHUNK_WAIT:
         if (frame->kind == CR_KIND_AUDIO) {
             ngx_recording_media_hold(j, frame);
+
+        } else if (t->losing) {
+            ngx_recording_span_add(&t->lost, frame);
         }
 
         return;
@@ -89,6 +92,7 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
         ngx_recording_media_close(j);
 
         if (ngx_recording_media_open(j, frame->time_us) != NGX_OK) {
+            ngx_recording_span_add(&t->lost, frame);
             ngx_recording_media_restart(j);
             return;
         }
@@ -263,6 +267,11 @@ ngx_recording_media_append(ngx_recording_join_t *j, const cr_frame_t *frame)
     t = &j->tracks[frame->track];
 
     if (c == NULL || !t->in_chunk) {
+
+        if (t->losing) {
+            ngx_recording_span_add(&t->lost, frame);
+        }
+
         return;
     }
 
@@ -292,6 +301,9 @@ ngx_recording_media_append(ngx_recording_join_t *j, const cr_frame_t *frame)
     }
 
     c->frames++;
+
+    t->losing = 0;
+    ngx_recording_span_add(&t->gathered, frame);
 
     end_ms = (frame->time_us + frame->duration_us) / 1000;
 
@@ -438,6 +450,12 @@ ngx_recording_media_close(ngx_recording_join_t *j)
 static void
 ngx_recording_media_restart(ngx_recording_join_t *j)
 {
+    ngx_uint_t  i;
+
+    for (i = 0; i < j->ntracks; i++) {
+        j->tracks[i].losing |= j->tracks[i].in_chunk;
+    }
+
     ngx_recording_media_close(j);
 
     cr_chunk_policy_init(&j->policy, j->ref.chunk_us, j->policy.has_video);
@@ -488,14 +506,22 @@ ngx_recording_media_finish(ngx_recording_join_t *j)
 static cr_status_e
 ngx_recording_media_write(void *ctx, const uint8_t *data, size_t size)
 {
-    ngx_recording_chunk_t  *c;
+    ngx_recording_chunk_t    *c;
+    ngx_recording_cluster_t  *cl;
 
     c = ctx;
 
+    cl = ngx_recording_lost_cluster(c);
+    if (cl == NULL) {
+        return CR_NOMEM;
+    }
+
     if (ngx_recording_writer_append(c->join->writer, data, size, NULL,
-                                    ngx_recording_media_written, c)
+                                    ngx_recording_media_written, cl)
         != NGX_OK)
     {
+        ngx_recording_lost_failed(cl);
+        ngx_free(cl);
         return CR_NOMEM;
     }
 
@@ -519,17 +545,31 @@ static void
 ngx_recording_media_written(void *ctx, ngx_int_t rc, ngx_err_t err,
     size_t len)
 {
-    ngx_recording_chunk_t  *c;
+    ngx_recording_join_t     *j;
+    ngx_recording_chunk_t    *c;
+    ngx_recording_cluster_t  *cl;
 
-    c = ctx;
+    cl = ctx;
+    c = cl->chunk;
+    j = c->join;
 
     if (rc != NGX_OK) {
+        ngx_recording_lost_failed(cl);
+        ngx_free(cl);
         ngx_recording_media_failed(c, err);
         return;
     }
 
-    c->join->durable += len;
-    c->join->failed = 0;
+    j->durable += len;
+
+    /* a header alone may still fit onto a full disk */
+
+    if (ngx_recording_lost_written(cl) != 0 && j->failed) {
+        j->failed = 0;
+        ngx_recording_table_error_over(&j->ref);
+    }
+
+    ngx_free(cl);
 }
 
 
@@ -561,13 +601,10 @@ ngx_recording_media_failed(ngx_recording_chunk_t *c, ngx_err_t err)
 
     j = c->join;
 
-    if (!j->failed) {
-        j->failed = 1;
+    if (!c->failed) {
+        c->failed = 1;
 
-        ngx_log_error(NGX_LOG_ERR, j->log, err,
-                      "recording %s: chunk %ui of session %s cannot be "
-                      "written",
-                      j->ref.recording_id, c->number, j->info.session_id);
+        /* others may have been told that it is over */
 
         p = ngx_strerror(err, message, sizeof(message) - 1);
         *p = '\0';
@@ -576,6 +613,15 @@ ngx_recording_media_failed(ngx_recording_chunk_t *c, ngx_err_t err)
                                   err == NGX_ENOSPC || err == EDQUOT
                                   ? "disk_full" : "disk_io",
                                   (char *) message);
+    }
+
+    if (!j->failed) {
+        j->failed = 1;
+
+        ngx_log_error(NGX_LOG_ERR, j->log, err,
+                      "recording %s: chunk %ui of session %s cannot be "
+                      "written",
+                      j->ref.recording_id, c->number, j->info.session_id);
     }
 
     if (c == j->chunk) {
