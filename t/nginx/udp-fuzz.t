@@ -1,0 +1,244 @@
+#!/usr/bin/perl
+
+# Copyright (C) The call recorder authors
+#
+# The UDP port under datagrams that are wrong in every way, from several
+# addresses, while a call is recorded: the session goes on without a loss,
+# strangers get no more bytes than they sent, nothing grows.
+#
+# CALLREC_SEED=n repeats a run, CALLREC_FUZZ=n makes it n seconds long.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use CallRecorder::Disk;
+use CallRecorder::Stun;
+use CallRecorder::Whip;
+use IO::Select;
+use List::Util qw(max sum0);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use constant SOURCES => 24;
+use constant BATCH => 40;
+
+my $seed = $ENV{CALLREC_SEED} // 1 + int(time) % 1_000_000;
+my $seconds = $ENV{CALLREC_FUZZ} // 10;
+
+srand $seed;
+note "CALLREC_SEED=$seed";
+
+my $rec = CallRecorder::Disk->new(
+    http => 'recording_chunk 2s; recording_min_free 0;');
+my $pub = $rec->publish('alice', %{ CallRecorder::Disk->media });
+my $id = $rec->start_recording;
+
+
+# One that has been POSTed and never comes: its name is known to us, not its
+# password; and one whose address is proven, but nothing else.
+
+my $known = CallRecorder::Whip::session($rec, call => 'room');
+my $proven = CallRecorder::Whip::session($rec, call => 'room');
+
+my @sockets = map {
+    CallRecorder::Stun::connected('127.0.0.1', $rec->{udp})
+} 1 .. SOURCES;
+
+
+# ---- datagrams
+
+sub bytes
+{
+    my ($n) = @_;
+    return join '', map { chr int rand 256 } 1 .. $n;
+}
+
+my %make = (
+    noise => sub { return bytes(int rand 1500) },
+    large => sub { return bytes(4) x (500 + int rand 12000) },
+    stun  => sub {
+        return CallRecorder::Stun::request(
+            username => join(':', (rand() < 0.5 ? $known->{ufrag}
+                : bytes(int rand 64)), $known->{theirs}),
+            password => rand() < 0.9 ? bytes(24) : undef);
+    },
+    replies => sub {
+        return pack('nnNa12', 0x0101 + 0x10 * int rand 2, 0,
+            CallRecorder::Stun::COOKIE, bytes(12));
+    },
+    dtls  => sub {
+        my $body = pack('CCnCnN', 1, 0, 200, 0, 0, 0) . bytes(200);
+        return pack('Cnna6n', 20 + int rand 8, 0xfefd,
+            int rand 2, bytes(6), length $body) . $body;
+    },
+    hello => sub {
+        my $body = pack('n', 0xfefd) . bytes(32) . "\0\0"
+            . pack('n', 2) . "\xc0\x2b" . "\1\0";
+        return pack('Cnna6n', 22, 0xfeff, 0, "\0" x 6, 12 + length $body)
+            . pack('CCnnCnCn', 1, 0, length $body, 0, 0, 0, 0, length $body)
+            . $body;
+    },
+    rtp   => sub {
+        return pack('CCnNN', 0x80 | int rand 64, int rand 256,
+            rand 65536, rand 2 ** 32, rand 2 ** 32) . bytes(int rand 1200);
+    },
+    rtcp  => sub {
+        return pack('CCnN', 0x80 | int rand 32, 192 + int rand 24,
+            int rand 300, rand 2 ** 32) . bytes(int rand 600);
+    },
+);
+
+my @kinds = sort keys %make;
+
+sub mutated
+{
+    my ($data) = @_;
+
+    for (1 .. 1 + int rand 4) {
+        my $n = length $data or last;
+        my $how = rand;
+
+        if ($how < 0.5) {
+            vec($data, int rand $n, 8) = int rand 256;
+        } elsif ($how < 0.75) {
+            substr $data, int rand $n, $n, '';
+        } else {
+            substr $data, int rand $n, 0, bytes(int rand 16);
+        }
+    }
+
+    return $data;
+}
+
+
+sub memory
+{
+    return sum0 map {
+        open my $f, '<', "/proc/$_/status" or die "status: $!";
+        (grep { s/^VmRSS:\s*(\d+).*/$1/s } <$f>)[0];
+    } $rec->workers;
+}
+
+# What each socket got, in bytes.
+
+sub heard
+{
+    my ($wait, @from) = @_;
+
+    my %heard;
+    my $select = IO::Select->new(@from);
+
+    while (my @ready = $select->can_read($wait)) {
+        for my $socket (@ready) {
+            my $data = '';
+            next unless defined $socket->recv($data, 65536);
+            $heard{ fileno $socket } += length $data;
+        }
+    }
+
+    return \%heard;
+}
+
+
+# ---- as much as goes in that time
+
+sub fuzz
+{
+    my ($for) = @_;
+
+    my (%in, %out);
+    my ($n, $until, $slowest) = (0, time + $for, 0);
+
+    while (time < $until) {
+        for (1 .. BATCH) {
+            my $socket = $sockets[rand @sockets];
+            my $data = $make{ $kinds[rand @kinds] }->();
+
+            $data = mutated($data) if rand() < 0.5;
+
+            my $sent = $socket->send($data);
+
+            $in{ fileno $socket } += $sent if defined $sent;
+            $n++;
+        }
+
+        my $heard = heard(0.005, @sockets);
+        $out{$_} += $heard->{$_} for keys %$heard;
+
+        next if $n % (BATCH * 50);
+
+        my $start = time;
+        $rec->status($id);
+        $slowest = max($slowest, time - $start);
+    }
+
+    my $heard = heard(0.5, @sockets);
+    $out{$_} += $heard->{$_} for keys %$heard;
+
+    return ($n, \%in, \%out, $slowest);
+}
+
+fuzz(2);
+
+my $before = memory();
+my ($n, $in, $out, $slowest) = fuzz($seconds);
+
+cmp_ok($n, '>', 500 * $seconds / 10, "$n datagrams");
+is(join(' ', grep { $out->{$_} > $in->{$_} } keys %$out), '',
+    'nobody gets more bytes than he has sent');
+is(sum0(values %$out), 0, 'nobody gets anything, in fact');
+cmp_ok(memory() - $before, '<', 4096, 'memory does not grow (KB)');
+cmp_ok($slowest, '<', 2, 'the workers answer');
+
+
+# ---- a proven address may not be used either, to have others flooded
+
+my ($socket) = CallRecorder::Stun::connected('127.0.0.1', $rec->{udp});
+
+ok(CallRecorder::Whip::check($rec, $proven, socket => $socket),
+    'an address is proven');
+heard(0.3, $socket);
+
+my ($sent, $got) = (0, 0);
+
+for (1 .. 300) {
+    my $kind = $kinds[rand @kinds];
+    my $data = mutated($make{$kind}->());
+
+    next if length $data == 0;
+
+    $sent += $socket->send($data) // 0;
+    $got += $_ for values %{ heard(0.002, $socket) };
+}
+
+$got += $_ for values %{ heard(0.5, $socket) };
+cmp_ok($got, '<=', $sent, "$sent bytes sent there, $got got");
+
+
+# ---- and the call
+
+my $log = $rec->error_log;
+
+cmp_ok(scalar(() = $log =~ /\[(?:notice|warn|error|crit|alert)\]/g), '<', 60,
+    'the log says little above info');
+cmp_ok(length $log, '<', 200_000, 'and little in all');
+unlike($log, qr/exited on signal/, 'no worker has died');
+
+$rec->stop_recording;
+is($rec->wait_status($id, 'completed')->{status}, 'completed',
+    'the recording is completed');
+is((grep { $_->{ev} =~ /^(?:gap|interruption)$/ } $rec->journal($id)), 0,
+    'nothing is missing in it');
+is((grep { $_->{ev} eq 'leave' && $_->{reason} ne 'stop' }
+    $rec->journal($id)), 0, 'the session has outlived all this');
+
+my $res = CallRecorder::Whip::post($rec);
+is($res->{status}, 201, 'a new one is taken');
+
+$rec->leave($pub);
+$rec->stop;
+
+done_testing();
