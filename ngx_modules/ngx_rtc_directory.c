@@ -43,6 +43,7 @@ struct ngx_rtc_dir_entry_s {
     cr_addr_t                client_addr;
     ngx_pid_t                owner;
     int64_t                  created_us;
+    ngx_uint_t               connected;
 
     size_t                   sdp_size;    /* of a shortened cr_sdp_session_t */
     u_char                  *sdp;
@@ -152,6 +153,7 @@ ngx_rtc_dir_add(ngx_rtc_conf_t *rcf, const ngx_rtc_record_t *rec,
                           &e->client);
 
     sh->nentries++;
+    sh->nhandshakes++;
     rc = NGX_OK;
 
 done:
@@ -237,6 +239,24 @@ ngx_rtc_dir_adopt(ngx_rtc_conf_t *rcf, const char *id, ngx_rtc_record_t *rec)
     ngx_shmtx_unlock(&rcf->shpool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_rtc_dir_connected(ngx_rtc_conf_t *rcf, const char *id)
+{
+    ngx_rtc_dir_entry_t  *e;
+
+    ngx_shmtx_lock(&rcf->shpool->mutex);
+
+    e = ngx_rtc_dir_find(rcf->sh, id);
+
+    if (e != NULL && !e->connected) {
+        e->connected = 1;
+        rcf->sh->nhandshakes--;
+    }
+
+    ngx_shmtx_unlock(&rcf->shpool->mutex);
 }
 
 
@@ -588,6 +608,10 @@ ngx_rtc_dir_limit(ngx_rtc_conf_t *rcf, const ngx_rtc_record_t *rec)
         return "max_sessions is reached";
     }
 
+    if (sh->nhandshakes >= (ngx_uint_t) rcf->max_handshakes) {
+        return "max_handshakes is reached";
+    }
+
     n = 0;
     bucket = ngx_rtc_dir_bucket(sh->by_call, rec->info.call_id,
                                 ngx_strlen(rec->info.call_id));
@@ -708,6 +732,7 @@ ngx_rtc_dir_free(ngx_rtc_conf_t *rcf, ngx_rtc_dir_entry_t *e)
     }
 
     rcf->sh->nentries--;
+    rcf->sh->nhandshakes -= !e->connected;
 
     ngx_explicit_memzero(e->ice, sizeof(e->ice));
 

@@ -92,6 +92,13 @@ static ngx_command_t  ngx_rtc_commands[] = {
       offsetof(ngx_rtc_conf_t, max_sessions_per_call),
       &ngx_rtc_positive },
 
+    { ngx_string("max_handshakes"),
+      NGX_RTC_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_rtc_conf_t, max_handshakes),
+      &ngx_rtc_positive },
+
     { ngx_string("max_bitrate"),
       NGX_RTC_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -182,6 +189,7 @@ ngx_rtc_create_conf(ngx_cycle_t *cycle)
     rcf->max_sessions = NGX_CONF_UNSET;
     rcf->max_sessions_per_address = NGX_CONF_UNSET;
     rcf->max_sessions_per_call = NGX_CONF_UNSET;
+    rcf->max_handshakes = NGX_CONF_UNSET;
     rcf->max_bitrate = NGX_CONF_UNSET_SIZE;
     rcf->recv_buffer = NGX_CONF_UNSET_SIZE;
     rcf->connect_timeout = NGX_CONF_UNSET_MSEC;
@@ -212,6 +220,7 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_conf_init_value(rcf->max_sessions, 1000);
     ngx_conf_init_value(rcf->max_sessions_per_address, 100);
     ngx_conf_init_value(rcf->max_sessions_per_call, 100);
+    ngx_conf_init_value(rcf->max_handshakes, 500);
     ngx_conf_init_size_value(rcf->max_bitrate, 2500000);
     ngx_conf_init_size_value(rcf->recv_buffer, 4 * 1024 * 1024);
     ngx_conf_init_msec_value(rcf->connect_timeout, 30000);

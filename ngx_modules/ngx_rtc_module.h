@@ -64,6 +64,7 @@ typedef struct {
     ngx_queue_t              pending;      /* no owner yet, oldest first */
     ngx_queue_t              adopted;
     ngx_uint_t               nentries;
+    ngx_uint_t               nhandshakes;  /* of them not connected yet */
 
     ngx_rtc_ended_t          ended[NGX_RTC_ENDED_MAX];
     ngx_uint_t               ended_next;
@@ -88,6 +89,7 @@ typedef struct {
     ngx_int_t                max_sessions;
     ngx_int_t                max_sessions_per_address;
     ngx_int_t                max_sessions_per_call;
+    ngx_int_t                max_handshakes;
     size_t                   max_bitrate;
     size_t                   recv_buffer;
     ngx_msec_t               connect_timeout;
@@ -169,6 +171,9 @@ struct ngx_rtc_session_s {
     ngx_event_t              timer;
     int64_t                  timer_us;        /* when it is due */
     int64_t                  stats_us;        /* when the next are due */
+    int64_t                  second_us;       /* the rate is measured from */
+    size_t                   second_bytes;    /* of media since then */
+    uint64_t                 policed;         /* packets over the rate */
     cr_peer_reason_e         reason;
     uint32_t                 keyframes;       /* wanted, by track */
 
@@ -228,6 +233,8 @@ ngx_int_t ngx_rtc_dir_credentials(ngx_rtc_conf_t *rcf, const u_char *ufrag,
 /* Makes this process the owner; NGX_DECLINED: another one is, or gone. */
 ngx_int_t ngx_rtc_dir_adopt(ngx_rtc_conf_t *rcf, const char *id,
     ngx_rtc_record_t *rec);
+/* Its handshake is over. */
+void ngx_rtc_dir_connected(ngx_rtc_conf_t *rcf, const char *id);
 /* Takes ufrag, pwd and sdp.remote_*; fills all of *rec. */
 ngx_int_t ngx_rtc_dir_restart(ngx_rtc_conf_t *rcf, const char *id,
     ngx_rtc_record_t *rec);

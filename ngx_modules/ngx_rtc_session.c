@@ -8,11 +8,17 @@
 
 
 #include "ngx_rtc_module.h"
+#include "rtp/rtp.h"
 
 
 #define NGX_RTC_STATS_US         1000000
 #define NGX_RTC_PLI_INTERVAL_US  500000
 #define NGX_RTC_BUFFER_MAX       (4 * 1024 * 1024)
+
+/* What is taken a second: retransmissions and keyframes come in bursts. */
+#define NGX_RTC_RATE_US          1000000
+#define NGX_RTC_RATE_VIDEO       4           /* times max_bitrate */
+#define NGX_RTC_RATE_AUDIO       1000000     /* bits per second */
 
 
 /* NGX_CALLREC_MSG_SESSION; the credentials only with TELL_RESTART. */
@@ -28,6 +34,8 @@ typedef struct {
 
 static ngx_queue_t *ngx_rtc_session_bucket(ngx_rtc_worker_t *w,
     const char *id);
+static ngx_uint_t ngx_rtc_session_policed(ngx_rtc_conf_t *rcf,
+    ngx_rtc_session_t *s, int64_t now_us);
 static void ngx_rtc_session_timer(ngx_event_t *ev);
 static void ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     int64_t deadline_us, int64_t now_us);
@@ -141,7 +149,14 @@ void
 ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     const ngx_rtc_path_t *path, u_char *data, size_t len, int64_t now_us)
 {
+    ngx_uint_t   media;
     cr_status_e  status;
+
+    media = cr_rtp_is_rtp(data, len) && !cr_rtp_is_rtcp(data, len);
+
+    if (media && ngx_rtc_session_policed(rcf, s, now_us)) {
+        return;
+    }
 
     s->path = path;
     s->busy = 1;
@@ -153,9 +168,52 @@ ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
 
     if (status == CR_OK) {
         ngx_rtc_route_learn(rcf, s, path);
+
+        /* others' datagrams do not use up what it may send */
+
+        s->second_bytes += media ? len : 0;
     }
 
     ngx_rtc_session_after(rcf, s, cr_peer_deadline(s->peer), now_us);
+}
+
+
+static ngx_uint_t
+ngx_rtc_session_policed(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
+    int64_t now_us)
+{
+    size_t      max;
+    ngx_uint_t  i;
+
+    if (rcf->max_bitrate == 0) {
+        return 0;
+    }
+
+    if (now_us - s->second_us >= NGX_RTC_RATE_US) {
+        s->second_us = now_us;
+        s->second_bytes = 0;
+        return 0;
+    }
+
+    max = 0;
+
+    for (i = 0; i < s->sdp.nmedia; i++) {
+        max += (s->sdp.media[i].kind == CR_KIND_VIDEO)
+               ? rcf->max_bitrate / 8 * NGX_RTC_RATE_VIDEO
+               : NGX_RTC_RATE_AUDIO / 8;
+    }
+
+    if (s->second_bytes < max) {
+        return 0;
+    }
+
+    if (s->policed++ == 0) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "rtc session %s sends more than %uz bytes a second, "
+                      "the rest is dropped", s->info.session_id, max);
+    }
+
+    return 1;
 }
 
 
@@ -400,10 +458,11 @@ ngx_rtc_session_free(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s)
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "rtc session %s ended: %s, packets: %uL, lost: %uL, "
-                  "recovered: %uL, frames: %uL, rejected: %uL",
+                  "recovered: %uL, frames: %uL, rejected: %uL, "
+                  "over the rate: %uL",
                   s->info.session_id, cr_peer_reason(s->reason),
                   stats.packets, stats.lost, stats.recovered, stats.frames,
-                  stats.rejected);
+                  stats.rejected, s->policed);
 
     if (s->publisher != NULL) {
         ngx_rtc_session_stats(s);
@@ -448,6 +507,8 @@ static void
 ngx_rtc_session_connected(ngx_rtc_session_t *s)
 {
     ngx_recording_publisher_handlers_t  handlers;
+
+    ngx_rtc_dir_connected(ngx_rtc_conf(), s->info.session_id);
 
     handlers.request_keyframe = ngx_rtc_session_keyframe;
     handlers.ctx = s;

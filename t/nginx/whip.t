@@ -326,6 +326,7 @@ $nginx->stop;
 for my $limit (
     ['max_sessions 2;', 'the server', sub { "room$_[0]" }],
     ['max_sessions_per_call 2;', 'a call', sub { 'room' }],
+    ['max_handshakes 2;', 'the way in', sub { "room$_[0]" }],
     ['max_sessions_per_address 2;', 'an address', sub { "room$_[0]" }])
 {
     my ($directive, $name, $call) = @$limit;
