@@ -32,6 +32,8 @@ environment();
 missing_command();
 once_more();
 at_most();
+elsewhere();
+configurations();
 
 done_testing();
 
@@ -220,4 +222,73 @@ sub at_most
 
         $rec->stop;
     };
+}
+
+
+sub elsewhere
+{
+    subtest 'a store in a folder of its own' => sub {
+        my $rec = recorder('good', mix => 'recording_store local {{dir}}/out/;',
+                           log => 'notice');
+        my $id = record($rec);
+        my $data = $rec->wait_status($id, 'completed', 20);
+        my $file = "$rec->{dir}/out/room/$id/composite.mp4";
+
+        is $data->{outputs}[0]{location}, "file://$file", 'it is said where';
+        ok $rec->slurp("out/room/$id/composite.mp4") eq $RESULT,
+            'the result is there';
+        is_deeply [ glob "$rec->{dir}/out/room/$id/{.??*,*}" ], [ $file ],
+            'and nothing else';
+        ok !-e $rec->folder($id) . '/outputs', 'nor in the recording\'s folder';
+
+        $rec->stop;
+    };
+}
+
+
+# What nginx -t says to directives that are wrong.
+sub configurations
+{
+    my @wrong = (
+        [ 'recording_mix live;', qr/invalid value "live"/ ],
+        [ 'recording_mix batch; recording_exec a $nonsense;',
+          qr/unknown variable in "recording_exec" at "\$nonsense"/ ],
+        [ 'recording_mix batch; recording_exec a; recording_exec b;',
+          qr/"recording_exec" directive is duplicate/ ],
+        [ 'recording_exec ' . join(' ', ('x') x 130) . ';',
+          qr/too many arguments/ ],
+        [ 'recording_exec_max 0;', qr/must be between 1 and 256/ ],
+        [ 'recording_store s3;', qr/unknown store "s3"/ ],
+        [ 'recording_store local; recording_store local;',
+          qr/"recording_store" directive is duplicate/ ],
+        [ 'recording_store local /' . 'x' x 600 . ';',
+          qr/path that is too long/ ],
+    );
+
+    for my $case (@wrong) {
+        my ($directives, $why) = @$case;
+        my $rec = CallRecorder::Recorder->new(mix => $directives,
+                                              stopped => 1);
+        my ($good, $said) = $rec->test;
+
+        ok !$good, 'refused: ' . substr $directives, 0, 50;
+        like $said, $why, 'and said why';
+    }
+
+    for my $url ('', 'recording_parts_url http://127.0.0.1/parts;') {
+        my $nginx = CallRecorder::Nginx->new(stopped => 1,
+            http => "recording_mix batch; $url");
+        my ($good, $said) = $nginx->test;
+
+        ok !$good, 'a mix needs the URL of the parts';
+        like $said, qr/"recording_parts_url" that ends in a slash/,
+            'and is told so';
+    }
+
+    my $nginx = CallRecorder::Nginx->new(stopped => 1,
+        server => 'location /parts { recording_parts; }');
+    my ($good, $said) = $nginx->test;
+
+    ok !$good, 'recording_parts wants a slash at the end';
+    like $said, qr/must be in a location that ends in a slash/, 'and says so';
 }
