@@ -206,6 +206,7 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_rtc_conf_t  *rcf = conf;
 
     ngx_conf_t  cf;
+    ngx_uint_t  i;
 
     if (!rcf->configured) {
         return NGX_CONF_OK;
@@ -228,9 +229,12 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_conf_init_msec_value(rcf->nack_timeout, 2000);
 
     if (rcf->sdp.codecs[0] == CR_CODEC_NONE) {
-        rcf->sdp.codecs[0] = CR_CODEC_VP8;
-        rcf->sdp.codecs[1] = CR_CODEC_H264;
-        rcf->sdp.codecs[2] = CR_CODEC_OPUS;
+        for (i = 1; i < CR_CODEC_COUNT; i++) {
+            rcf->sdp.codecs[i - 1] = (uint8_t) i;
+        }
+
+        rcf->sdp.offerers_order = 1;
+        rcf->sdp.red = 1;
     }
 
     if (rcf->zone_name.len == 0) {
@@ -442,27 +446,35 @@ ngx_rtc_codecs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_rtc_conf_t  *rcf = conf;
 
     ngx_str_t   *value;
-    ngx_uint_t   i, k, n;
+    ngx_uint_t   given, i, k, n;
 
     static const struct {
         ngx_str_t   name;
         cr_codec_e  codec;
     } names[] = {
         { ngx_string("vp8"), CR_CODEC_VP8 },
+        { ngx_string("vp9"), CR_CODEC_VP9 },
+        { ngx_string("av1"), CR_CODEC_AV1 },
         { ngx_string("h264"), CR_CODEC_H264 },
-        { ngx_string("opus"), CR_CODEC_OPUS }
+        { ngx_string("h265"), CR_CODEC_H265 },
+        { ngx_string("opus"), CR_CODEC_OPUS },
+        { ngx_string("red"), CR_CODEC_NONE },
+        { ngx_string("pcmu"), CR_CODEC_PCMU },
+        { ngx_string("pcma"), CR_CODEC_PCMA },
+        { ngx_string("g722"), CR_CODEC_G722 }
     };
 
-    n = sizeof(names) / sizeof(names[0]);
-
-    if (rcf->sdp.codecs[0] != CR_CODEC_NONE) {
+    if (rcf->sdp.codecs[0] != CR_CODEC_NONE || rcf->sdp.red) {
         return "is duplicate";
     }
 
+    given = 0;
+    n = 0;
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        for (k = 0; k < n; k++) {
+
+        for (k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
             if (value[i].len == names[k].name.len
                 && ngx_strncmp(value[i].data, names[k].name.data,
                                value[i].len) == 0)
@@ -471,24 +483,29 @@ ngx_rtc_codecs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             }
         }
 
-        if (k == n) {
+        if (k == sizeof(names) / sizeof(names[0])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown codec \"%V\"", &value[i]);
             return NGX_CONF_ERROR;
         }
 
-        if (i > n || ngx_strlchr(rcf->sdp.codecs, rcf->sdp.codecs + n,
-                                 (u_char) names[k].codec) != NULL)
-        {
+        if (given & ((ngx_uint_t) 1 << k)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "codec \"%V\" is given twice", &value[i]);
             return NGX_CONF_ERROR;
         }
 
-        rcf->sdp.codecs[i - 1] = (uint8_t) names[k].codec;
+        given |= (ngx_uint_t) 1 << k;
+
+        if (names[k].codec == CR_CODEC_NONE) {
+            rcf->sdp.red = 1;
+            continue;
+        }
+
+        rcf->sdp.codecs[n++] = (uint8_t) names[k].codec;
     }
 
-    return NGX_CONF_OK;
+    return n != 0 ? NGX_CONF_OK : "names no codec";
 }
 
 

@@ -52,6 +52,7 @@ typedef struct {
     uint8_t   mline;                  /* index of the m-line in the offer */
     uint8_t   pt;                     /* RTP payload type */
     uint8_t   rtx_pt;                 /* RFC 4588, 0: none */
+    uint8_t   red_pt;                 /* RFC 2198, of audio, 0: none */
     uint8_t   channels;
     uint32_t  clock_rate;             /* Hz */
     uint32_t  ssrc;                   /* as signalled, 0: learn it */
@@ -72,10 +73,15 @@ typedef struct {
     bool      fb_fir;
     bool      fb_twcc;
     bool      fb_remb;
+    /* VP9, AV1, H.265: as offered, or the defaults of their RTP formats */
+    uint8_t   profile;
+    uint8_t   level;
+    uint8_t   tier;
     /* H.264, RFC 6184 section 8.1 */
     uint8_t   h264_packetization_mode;
     uint8_t   h264_profile_level_id[3];
-    uint16_t  h264_sprop_len;         /* Annex B bytes of sprop sets */
+    /* Annex B bytes of sprop sets, H.265's as well */
+    uint16_t  h264_sprop_len;
     uint8_t   h264_sprop[CR_CODEC_CONFIG_MAX];
 } cr_media_params_t;
 

@@ -7,6 +7,7 @@
  *   peer.c        life, the ladder from datagrams to protocols, deadlines
  *   peer_ice.c    STUN requests: credentials, paths, nomination
  *   peer_media.c  RTP: whose packet it is, order, frames, media time
+ *   peer_red.c    sound with redundancy
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
  */
 
@@ -64,6 +65,10 @@ typedef struct {
     uint32_t                  gap_packets;   /* given up since then */
     uint16_t                  rotation;
     uint64_t                  frames;
+
+    bool                      red_seen;      /* sound was handed out, of: */
+    uint32_t                  red_timestamp;
+    uint64_t                  red_repaired;  /* packets given up, and had */
 
     bool                      keyframe_due;       /* to be asked for */
     bool                      keyframe_awaited;   /* was asked for */
@@ -152,6 +157,14 @@ void cr_peer_media_pop(cr_peer_track_t *track);
 void cr_peer_media_flush(cr_peer_t *peer);
 /* Tells what the clocks learnt; at_end: whatever they know so far. */
 void cr_peer_media_clock(cr_peer_t *peer, bool at_end);
+
+
+/* peer_red.c */
+/* A packet of the RED type, in order: its blocks go to the depacketiser. */
+void cr_peer_red_packet(cr_peer_track_t *track,
+    const cr_depay_packet_t *packet);
+/* Sound up to this packet was handed out. */
+void cr_peer_red_seen(cr_peer_track_t *track, uint32_t timestamp);
 
 
 /* peer_rtcp.c */

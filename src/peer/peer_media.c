@@ -31,6 +31,8 @@ static const cr_peer_ssrc_t *cr_peer_media_find(cr_peer_t *peer,
     const cr_rtp_t *rtp);
 static cr_peer_track_t *cr_peer_media_by_mid(cr_peer_t *peer,
     const cr_rtp_t *rtp, bool *has_mid);
+static bool cr_peer_media_has_pt(const cr_media_params_t *params,
+    uint8_t pt);
 static cr_peer_track_t *cr_peer_media_by_pt(cr_peer_t *peer, uint8_t pt);
 static cr_status_e cr_peer_media_stream(cr_peer_track_t *track,
     uint32_t ssrc);
@@ -208,16 +210,14 @@ cr_peer_media_find(cr_peer_t *peer, const cr_rtp_t *rtp)
     }
 
     /* a type that was not negotiated says nothing of the SSRC */
-    if (rtp->pt != track->params->pt
-        && (rtp->pt != track->params->rtx_pt || rtp->pt == 0))
-    {
+    if (!cr_peer_media_has_pt(track->params, rtp->pt)) {
         return NULL;
     }
 
     entry = &peer->ssrcs[peer->nssrcs++];
     entry->ssrc = rtp->ssrc;
     entry->track = track->index;
-    entry->rtx = rtp->pt != track->params->pt;
+    entry->rtx = rtp->pt == track->params->rtx_pt && rtp->pt != 0;
 
     return entry;
 }
@@ -252,20 +252,26 @@ cr_peer_media_by_mid(cr_peer_t *peer, const cr_rtp_t *rtp, bool *has_mid)
 }
 
 
+/* PCMU is type 0; the others are 0 where they were not negotiated. */
+static bool
+cr_peer_media_has_pt(const cr_media_params_t *params, uint8_t pt)
+{
+    return pt == params->pt
+           || (pt != 0 && (pt == params->rtx_pt || pt == params->red_pt));
+}
+
+
 /* NULL as well when several tracks have that type. */
 static cr_peer_track_t *
 cr_peer_media_by_pt(cr_peer_t *peer, uint8_t pt)
 {
-    unsigned                  i;
-    cr_peer_track_t          *found;
-    const cr_media_params_t  *params;
+    unsigned          i;
+    cr_peer_track_t  *found;
 
     found = NULL;
 
     for (i = 0; i < peer->ntracks; i++) {
-        params = peer->tracks[i].params;
-
-        if (params->pt != pt && (params->rtx_pt != pt || pt == 0)) {
+        if (!cr_peer_media_has_pt(peer->tracks[i].params, pt)) {
             continue;
         }
 
@@ -313,6 +319,7 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     track->stream = stream;
     track->ssrc = ssrc;
     track->probing = false;
+    track->red_seen = false;
 
     return CR_OK;
 }
@@ -406,16 +413,23 @@ cr_peer_media_pop(cr_peer_track_t *track)
             continue;
         }
 
-        /* comfort noise and tones only took a number */
-        if (item.pt != track->params->pt) {
-            continue;
-        }
-
         packet.gap = false;
         packet.marker = item.marker;
         packet.timestamp = item.timestamp;
         packet.arrival_us = item.arrival_us;
         packet.payload = item.payload;
+
+        if (track->params->red_pt != 0 && item.pt == track->params->red_pt) {
+            cr_peer_red_packet(track, &packet);
+            continue;
+        }
+
+        /* comfort noise and tones only took a number */
+        if (item.pt != track->params->pt) {
+            continue;
+        }
+
+        cr_peer_red_seen(track, packet.timestamp);
 
         rotated = cr_peer_media_rotation(track, &item, &rotation);
 
@@ -575,8 +589,11 @@ cr_peer_media_add(cr_rtp_stream_stats_t *sum, const cr_rtp_stream_stats_t *s)
 void
 cr_peer_stats(const cr_peer_t *peer, cr_peer_stats_t *stats)
 {
+    uint64_t               repaired;
     unsigned               i;
     cr_rtp_stream_stats_t  sum;
+
+    repaired = 0;
 
     memset(&sum, 0, sizeof(cr_rtp_stream_stats_t));
     memset(stats, 0, sizeof(cr_peer_stats_t));
@@ -590,14 +607,15 @@ cr_peer_stats(const cr_peer_t *peer, cr_peer_stats_t *stats)
         }
 
         stats->frames += peer->tracks[i].frames;
+        repaired += peer->tracks[i].red_repaired;
     }
 
     stats->packets = sum.received;
     stats->bytes = sum.bytes;
     /* what only came in another order was not lost */
     stats->lost = sum.lost - sum.reordered;
-    stats->recovered = sum.recovered;
-    stats->given_up = sum.given_up;
+    stats->recovered = sum.recovered + repaired;
+    stats->given_up = sum.given_up - repaired;
     stats->nacks = sum.nacks_sent;
     stats->plis = peer->plis;
     stats->rejected = peer->rejected;

@@ -53,7 +53,11 @@ typedef struct {
 typedef struct {
     /* In our order of preference; the offerer's order decides among equals.
      * CR_CODEC_NONE ends a list shorter than the array. */
-    uint8_t  codecs[8];
+    uint8_t  codecs[CR_CODEC_COUNT];
+    /* The offerer's order decides alone (RFC 3264 section 6.1). */
+    bool     offerers_order;
+    /* Opus is taken with redundancy (RFC 2198) where that is offered. */
+    bool     red;
 } cr_sdp_config_t;
 
 

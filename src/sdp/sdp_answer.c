@@ -18,7 +18,8 @@
 static void sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
     const cr_sdp_mline_t *mline, const cr_media_params_t *media,
     const cr_sdp_session_t *session, const cr_sdp_local_t *local);
-static void sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media);
+static void sdp_write_payloads(cr_writer_t *w,
+    const cr_media_params_t *media);
 static void sdp_write_extmap(cr_writer_t *w, const cr_sdp_mline_t *mline);
 static void sdp_write_rejected(cr_writer_t *w,
     const cr_sdp_mline_t *mline);
@@ -100,9 +101,16 @@ sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
     const cr_sdp_mline_t *mline, const cr_media_params_t *media,
     const cr_sdp_session_t *session, const cr_sdp_local_t *local)
 {
-    cr_sdp_printf(w, "m=%.*s 9 %.*s %u",
+    cr_sdp_printf(w, "m=%.*s 9 %.*s",
                   (int) mline->media.len, mline->media.data,
-                  (int) mline->proto.len, mline->proto.data, media->pt);
+                  (int) mline->proto.len, mline->proto.data);
+
+    if (media->red_pt != 0) {
+        /* what is named first is sent */
+        cr_sdp_printf(w, " %u", media->red_pt);
+    }
+
+    cr_sdp_printf(w, " %u", media->pt);
 
     if (media->rtx_pt != 0) {
         cr_sdp_printf(w, " %u", media->rtx_pt);
@@ -145,7 +153,7 @@ sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
         cr_sdp_printf(w, "a=rtcp-rsize\r\n");
     }
 
-    sdp_write_codec(w, media);
+    sdp_write_payloads(w, media);
     cr_sdp_write_candidates(w, local);
 }
 
@@ -168,10 +176,9 @@ sdp_write_extmap(cr_writer_t *w, const cr_sdp_mline_t *mline)
 
 
 static void
-sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media)
+sdp_write_payloads(cr_writer_t *w, const cr_media_params_t *media)
 {
-    unsigned        i;
-    const uint8_t  *id;
+    unsigned  i;
 
     const struct {
         bool         on;
@@ -184,31 +191,7 @@ sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media)
         { media->fb_remb, "goog-remb" }
     };
 
-    switch (media->codec) {
-
-    case CR_CODEC_OPUS:
-
-        /* RFC 7587 section 7: stereo=1 permits, it does not demand */
-
-        cr_sdp_printf(w, "a=rtpmap:%u opus/48000/2\r\n"
-                      "a=fmtp:%u minptime=10;useinbandfec=1;stereo=1\r\n",
-                      media->pt, media->pt);
-        break;
-
-    case CR_CODEC_VP8:
-        cr_sdp_printf(w, "a=rtpmap:%u VP8/90000\r\n", media->pt);
-        break;
-
-    default: /* CR_CODEC_H264 */
-        id = media->h264_profile_level_id;
-        cr_sdp_printf(w, "a=rtpmap:%u H264/90000\r\n"
-                      "a=fmtp:%u level-asymmetry-allowed=1;"
-                      "packetization-mode=%u;"
-                      "profile-level-id=%02x%02x%02x\r\n",
-                      media->pt, media->pt, media->h264_packetization_mode,
-                      id[0], id[1], id[2]);
-        break;
-    }
+    cr_sdp_write_codec(w, media);
 
     for (i = 0; i < sizeof(feedback) / sizeof(feedback[0]); i++) {
         if (feedback[i].on) {

@@ -21,6 +21,8 @@
 #define CR_SDP_LINE_MAX      8192
 #define CR_SDP_LINES_MAX     4096
 #define CR_SDP_PAYLOADS_MAX  64
+#define CR_SDP_SPROP_MAX     3       /* H.265: VPS, SPS, PPS */
+#define CR_SDP_UNSAID        255
 #define CR_ICE_UFRAG_MIN     4       /* RFC 8839 section 5.4 */
 #define CR_ICE_PWD_MIN       22
 
@@ -77,9 +79,15 @@ typedef struct {
     bool      rtx;
     uint8_t   apt;
     uint8_t   feedback;                     /* CR_FB_* */
+    bool      red;
+    uint8_t   red_of;                       /* all its blocks' type */
+    bool      interleaved;                  /* H.265, several streams, too */
     uint8_t   packetization_mode;
     uint8_t   profile_level_id[3];
-    cr_str_t  sprop;
+    uint8_t   profile;                      /* CR_SDP_UNSAID: the default */
+    uint8_t   level;
+    uint8_t   tier;
+    cr_str_t  sprop[CR_SDP_SPROP_MAX];
 } cr_sdp_payload_t;
 
 
@@ -181,6 +189,27 @@ bool cr_str_number(const cr_str_t *s, uint32_t max, uint32_t *value);
 
 cr_status_e cr_sdp_parse_media(const cr_str_t *section,
     cr_sdp_mline_t *mline, const char **why);
+
+
+/* sdp_codec.c */
+
+/* What a=rtpmap says, static payload types included. */
+uint8_t cr_sdp_codec(const cr_str_t *media, const cr_str_t *encoding);
+uint8_t cr_sdp_static_codec(const cr_str_t *media, uint8_t pt);
+
+/* The payload type to take; NULL: none of them. */
+const cr_sdp_payload_t *cr_sdp_choose(const cr_sdp_config_t *config,
+    const cr_sdp_mline_t *mline);
+
+/* Kind, rates, profile and parameter sets. */
+void cr_sdp_fill_codec(cr_media_params_t *media,
+    const cr_sdp_payload_t *payload);
+
+/* RFC 5761 section 4: these look like RTCP when muxed with it. */
+bool cr_sdp_pt_usable(uint8_t pt);
+
+/* a=rtpmap and a=fmtp. */
+void cr_sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media);
 
 
 /* sdp_answer.c */

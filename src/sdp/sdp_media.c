@@ -26,6 +26,8 @@ static cr_sdp_payload_t *sdp_payload(cr_sdp_mline_t *mline,
     const cr_str_t *pt);
 static void sdp_parse_rtpmap(cr_sdp_mline_t *mline, cr_str_t value);
 static void sdp_parse_fmtp(cr_sdp_mline_t *mline, cr_str_t value);
+static void sdp_parse_red(cr_sdp_payload_t *payload, cr_str_t item);
+static void sdp_parse_small(const cr_str_t *item, uint8_t *v);
 static void sdp_parse_fmtp_item(cr_sdp_payload_t *payload, cr_str_t item);
 static void sdp_parse_rtcp_fb(cr_sdp_mline_t *mline, cr_str_t value);
 static void sdp_parse_extmap(cr_sdp_mline_t *mline, cr_str_t value);
@@ -131,7 +133,11 @@ sdp_parse_mline(const cr_str_t *line, cr_sdp_mline_t *mline,
 
         payload = &mline->payloads[mline->npayloads++];
         payload->pt = (uint8_t) pt;
-        payload->apt = 255;
+        payload->codec = cr_sdp_static_codec(&mline->media, payload->pt);
+        payload->apt = CR_SDP_UNSAID;
+        payload->red_of = CR_SDP_UNSAID;
+        payload->profile = CR_SDP_UNSAID;
+        payload->level = CR_SDP_UNSAID;
         payload->profile_level_id[0] = H264_DEFAULT_PROFILE;
         payload->profile_level_id[2] = H264_DEFAULT_LEVEL;
     }
@@ -221,19 +227,8 @@ sdp_payload(cr_sdp_mline_t *mline, const cr_str_t *pt)
 static void
 sdp_parse_rtpmap(cr_sdp_mline_t *mline, cr_str_t value)
 {
-    size_t             i;
     cr_str_t           pt;
     cr_sdp_payload_t  *payload;
-
-    static const struct {
-        const char  *encoding;
-        const char  *media;
-        uint8_t      codec;
-    } encodings[] = {
-        { "opus/48000/2", "audio", CR_CODEC_OPUS },
-        { "vp8/90000", "video", CR_CODEC_VP8 },
-        { "h264/90000", "video", CR_CODEC_H264 }
-    };
 
     pt = cr_str_word(&value);
     value = cr_str_word(&value);
@@ -245,18 +240,12 @@ sdp_parse_rtpmap(cr_sdp_mline_t *mline, cr_str_t value)
 
     payload->rtx = cr_str_case_eq(&value, "rtx/90000")
                    || cr_str_case_eq(&value, "rtx/48000");
-
-    for (i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
-        if (cr_str_case_eq(&value, encodings[i].encoding)
-            && cr_str_eq(&mline->media, encodings[i].media))
-        {
-            payload->codec = encodings[i].codec;
-        }
-    }
+    payload->red = cr_str_case_eq(&value, "red/48000/2");
+    payload->codec = cr_sdp_codec(&mline->media, &value);
 }
 
 
-/* a=fmtp:<pt> name=value;name=value */
+/* a=fmtp:<pt> name=value;name=value, or of RED: <pt>/<pt> */
 
 static void
 sdp_parse_fmtp(cr_sdp_mline_t *mline, cr_str_t value)
@@ -273,7 +262,50 @@ sdp_parse_fmtp(cr_sdp_mline_t *mline, cr_str_t value)
 
     while (cr_str_split(&value, ';', &item)) {
         item = cr_str_word(&item);
-        sdp_parse_fmtp_item(payload, item);
+
+        if (memchr(item.data, '=', item.len) == NULL) {
+            sdp_parse_red(payload, item);
+
+        } else {
+            sdp_parse_fmtp_item(payload, item);
+        }
+    }
+}
+
+
+static void
+sdp_parse_red(cr_sdp_payload_t *payload, cr_str_t item)
+{
+    bool      first;
+    uint32_t  n;
+    cr_str_t  pt;
+
+    first = true;
+
+    while (cr_str_split(&item, '/', &pt)) {
+
+        if (!cr_str_number(&pt, 127, &n)
+            || (!first && n != payload->red_of))
+        {
+            payload->red_of = CR_SDP_UNSAID;
+            return;
+        }
+
+        payload->red_of = (uint8_t) n;
+        first = false;
+    }
+}
+
+
+/* A number that is none, or too large, is as good as none. */
+
+static void
+sdp_parse_small(const cr_str_t *item, uint8_t *v)
+{
+    uint32_t  n;
+
+    if (cr_str_number(item, CR_SDP_UNSAID - 1, &n)) {
+        *v = (uint8_t) n;
     }
 }
 
@@ -303,7 +335,37 @@ sdp_parse_fmtp_item(cr_sdp_payload_t *payload, cr_str_t item)
         }
 
     } else if (cr_str_case_eq(&name, "sprop-parameter-sets")) {
-        payload->sprop = item;
+        payload->sprop[0] = item;
+
+    } else if (cr_str_case_eq(&name, "sprop-vps")) {
+        payload->sprop[0] = item;
+
+    } else if (cr_str_case_eq(&name, "sprop-sps")) {
+        payload->sprop[1] = item;
+
+    } else if (cr_str_case_eq(&name, "sprop-pps")) {
+        payload->sprop[2] = item;
+
+    } else if (cr_str_case_eq(&name, "tx-mode")) {
+        payload->interleaved |= !cr_str_case_eq(&item, "SRST");
+
+    } else if (cr_str_case_eq(&name, "sprop-max-don-diff")) {
+        payload->interleaved |= !cr_str_eq(&item, "0");
+
+    } else if (cr_str_case_eq(&name, "profile-id")
+               || cr_str_case_eq(&name, "profile"))
+    {
+        sdp_parse_small(&item, &payload->profile);
+
+    } else if (cr_str_case_eq(&name, "level-id")
+               || cr_str_case_eq(&name, "level-idx"))
+    {
+        sdp_parse_small(&item, &payload->level);
+
+    } else if (cr_str_case_eq(&name, "tier-flag")
+               || cr_str_case_eq(&name, "tier"))
+    {
+        sdp_parse_small(&item, &payload->tier);
 
     } else if (cr_str_case_eq(&name, "profile-level-id")) {
         memset(payload->profile_level_id, 0, 3);

@@ -29,18 +29,10 @@ static cr_status_e sdp_check_bundle(const sdp_negotiation_t *n,
     const char **why);
 static cr_status_e sdp_take_transport(sdp_negotiation_t *n,
     const cr_sdp_mline_t *mline, const char **why);
-static const cr_sdp_payload_t *sdp_choose(const cr_sdp_config_t *config,
-    const cr_sdp_mline_t *mline);
-static unsigned sdp_rank(const cr_sdp_config_t *config,
-    const cr_sdp_payload_t *payload);
 static bool sdp_proto_known(const cr_str_t *proto);
 static void sdp_fill_media(cr_media_params_t *media,
-    const cr_sdp_mline_t *mline, const cr_sdp_payload_t *payload);
-static void sdp_fill_sprop(cr_media_params_t *media, cr_str_t sprop);
-static size_t sdp_base64(const cr_str_t *in, uint8_t *out, size_t size);
-
-
-#define RANK_NONE  UINT32_MAX
+    const cr_sdp_config_t *config, const cr_sdp_mline_t *mline,
+    const cr_sdp_payload_t *payload);
 
 
 cr_status_e
@@ -210,7 +202,7 @@ sdp_take_mline(sdp_negotiation_t *n, unsigned index,
 
     n->sender = true;
 
-    payload = sdp_choose(n->config, mline);
+    payload = cr_sdp_choose(n->config, mline);
     if (payload == NULL) {
         return CR_OK;
     }
@@ -250,7 +242,7 @@ sdp_take_mline(sdp_negotiation_t *n, unsigned index,
 
     media = &n->session->media[n->session->nmedia++];
     media->mline = (uint8_t) index;
-    sdp_fill_media(media, mline, payload);
+    sdp_fill_media(media, n->config, mline, payload);
 
     return CR_OK;
 }
@@ -331,116 +323,40 @@ sdp_proto_known(const cr_str_t *proto)
 }
 
 
-/* The payload type of the lowest rank; the offerer's order among equals. */
-
-static const cr_sdp_payload_t *
-sdp_choose(const cr_sdp_config_t *config, const cr_sdp_mline_t *mline)
-{
-    unsigned                 best, i, rank;
-    const cr_sdp_payload_t  *payload;
-
-    payload = NULL;
-    best = RANK_NONE;
-
-    for (i = 0; i < mline->npayloads; i++) {
-        rank = sdp_rank(config, &mline->payloads[i]);
-
-        if (rank < best) {
-            best = rank;
-            payload = &mline->payloads[i];
-        }
-    }
-
-    return payload;
-}
-
-
-static unsigned
-sdp_rank(const cr_sdp_config_t *config, const cr_sdp_payload_t *payload)
-{
-    unsigned  i;
-
-    /* RFC 5761 section 4: these look like RTCP when muxed with it */
-
-    if (payload->codec == CR_CODEC_NONE
-        || (payload->pt >= 64 && payload->pt <= 95))
-    {
-        return RANK_NONE;
-    }
-
-    if (payload->codec == CR_CODEC_H264) {
-
-        if (payload->packetization_mode > 1) {
-            return RANK_NONE;
-        }
-
-        switch (payload->profile_level_id[0]) {
-
-        case 0x42:                              /* (constrained) baseline */
-        case 0x4d:                              /* main */
-        case 0x64:                              /* high */
-            break;
-
-        default:
-            return RANK_NONE;
-        }
-    }
-
-    for (i = 0; i < sizeof(config->codecs); i++) {
-
-        if (config->codecs[i] == CR_CODEC_NONE) {
-            break;
-        }
-
-        if (config->codecs[i] == payload->codec) {
-
-            if (payload->codec == CR_CODEC_H264
-                && payload->packetization_mode == 0)
-            {
-                return 2 * i + 1;
-            }
-
-            return 2 * i;
-        }
-    }
-
-    return RANK_NONE;
-}
-
-
 static void
-sdp_fill_media(cr_media_params_t *media, const cr_sdp_mline_t *mline,
-    const cr_sdp_payload_t *payload)
+sdp_fill_media(cr_media_params_t *media, const cr_sdp_config_t *config,
+    const cr_sdp_mline_t *mline, const cr_sdp_payload_t *payload)
 {
     unsigned                 i;
-    const cr_sdp_payload_t  *rtx;
+    const cr_sdp_payload_t  *other;
 
     media->codec = payload->codec;
     media->pt = payload->pt;
     media->ssrc = mline->ssrc;
 
-    if (payload->codec == CR_CODEC_OPUS) {
-        media->kind = CR_KIND_AUDIO;
-        media->clock_rate = 48000;
-        media->channels = 2;
-
-    } else {
-        media->kind = CR_KIND_VIDEO;
-        media->clock_rate = 90000;
-    }
+    cr_sdp_fill_codec(media, payload);
 
     memcpy(media->mid, mline->mid.data != NULL ? mline->mid.data : "",
            mline->mid.len);
 
     for (i = 0; i < mline->npayloads; i++) {
-        rtx = &mline->payloads[i];
+        other = &mline->payloads[i];
 
-        if (rtx->rtx && rtx->apt == payload->pt && rtx->pt != payload->pt
-            && rtx->pt != 0 && (rtx->pt < 64 || rtx->pt > 95))
+        if (other->pt == payload->pt || other->pt == 0
+            || !cr_sdp_pt_usable(other->pt))
         {
-            media->rtx_pt = rtx->pt;
+            continue;
+        }
+
+        if (other->rtx && other->apt == payload->pt && media->rtx_pt == 0) {
+            media->rtx_pt = other->pt;
             media->rtx_ssrc = mline->rtx_ssrc;
-            break;
+        }
+
+        if (config->red && other->red && other->red_of == payload->pt
+            && payload->codec == CR_CODEC_OPUS && media->red_pt == 0)
+        {
+            media->red_pt = other->pt;
         }
     }
 
@@ -462,87 +378,4 @@ sdp_fill_media(cr_media_params_t *media, const cr_sdp_mline_t *mline,
                      && media->ext_twcc != 0;
     media->fb_remb = (payload->feedback & CR_FB_REMB) != 0
                      && !media->fb_twcc;
-
-    if (payload->codec == CR_CODEC_H264) {
-        media->h264_packetization_mode = payload->packetization_mode;
-        memcpy(media->h264_profile_level_id, payload->profile_level_id, 3);
-        sdp_fill_sprop(media, payload->sprop);
-    }
-}
-
-
-/*
- * sprop-parameter-sets: NAL units in base64, with commas between.  Sets
- * that are damaged or do not fit are left out as a whole: they come in
- * the stream again.
- */
-
-static void
-sdp_fill_sprop(cr_media_params_t *media, cr_str_t sprop)
-{
-    size_t    len, n, size;
-    cr_str_t  nal;
-
-    static const uint8_t  start_code[4] = { 0, 0, 0, 1 };
-
-    len = 0;
-    size = sizeof(media->h264_sprop);
-
-    while (cr_str_split(&sprop, ',', &nal)) {
-
-        if (size - len <= sizeof(start_code)) {
-            return;
-        }
-
-        n = sdp_base64(&nal, media->h264_sprop + len + sizeof(start_code),
-                       size - len - sizeof(start_code));
-        if (n == 0) {
-            return;
-        }
-
-        memcpy(media->h264_sprop + len, start_code, sizeof(start_code));
-        len += sizeof(start_code) + n;
-    }
-
-    media->h264_sprop_len = (uint16_t) len;
-}
-
-
-/* Returns the length, 0 when it is damaged or longer than size. */
-
-static size_t
-sdp_base64(const cr_str_t *in, uint8_t *out, size_t size)
-{
-    size_t       bits, i, n;
-    uint32_t     word;
-    const char  *p;
-
-    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    word = 0;
-    bits = 0;
-    n = 0;
-
-    for (i = 0; i < in->len && in->data[i] != '='; i++) {
-        p = memchr(digits, in->data[i], 64);
-
-        if (p == NULL) {
-            return 0;
-        }
-
-        word = word << 6 | (uint32_t) (p - digits);
-        bits += 6;
-
-        if (bits >= 8) {
-            if (n == size) {
-                return 0;
-            }
-
-            bits -= 8;
-            out[n++] = (uint8_t) (word >> bits);
-        }
-    }
-
-    return n;
 }

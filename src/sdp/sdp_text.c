@@ -140,10 +140,16 @@ cr_str_eq(const cr_str_t *s, const char *literal)
 }
 
 
+static char
+cr_str_lower(char c)
+{
+    return (char) (c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+
 bool
 cr_str_case_eq(const cr_str_t *s, const char *literal)
 {
-    char    c;
     size_t  i;
 
     if (s->len != strlen(literal)) {
@@ -151,13 +157,7 @@ cr_str_case_eq(const cr_str_t *s, const char *literal)
     }
 
     for (i = 0; i < s->len; i++) {
-        c = s->data[i];
-
-        if (c >= 'A' && c <= 'Z') {
-            c = (char) (c | 0x20);
-        }
-
-        if (c != literal[i]) {
+        if (cr_str_lower(s->data[i]) != cr_str_lower(literal[i])) {
             return false;
         }
     }

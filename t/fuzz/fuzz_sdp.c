@@ -26,8 +26,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static char  answer[2 * CR_SDP_SIZE_MAX];
 
     static const cr_sdp_config_t  configs[] = {
-        { { CR_CODEC_OPUS, CR_CODEC_VP8, CR_CODEC_H264 } },
-        { { CR_CODEC_H264, CR_CODEC_OPUS } }
+        { .codecs = { CR_CODEC_OPUS, CR_CODEC_VP8, CR_CODEC_H264 } },
+        { .codecs = { CR_CODEC_H264, CR_CODEC_OPUS } },
+        { .codecs = { CR_CODEC_OPUS, CR_CODEC_VP9, CR_CODEC_AV1,
+                      CR_CODEC_H265, CR_CODEC_PCMU, CR_CODEC_PCMA,
+                      CR_CODEC_G722 },
+          .offerers_order = true, .red = true }
     };
 
     static const cr_sdp_local_t  local = {
@@ -41,7 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .max_bitrate = 1000000
     };
 
-    for (order = 0; order < 2; order++) {
+    for (order = 0; order < sizeof(configs) / sizeof(configs[0]); order++) {
 
         if (cr_sdp_negotiate((const char *) data, size, &configs[order],
                              &session, &why) != CR_OK)

@@ -25,6 +25,7 @@
 #define REMOTE_AUDIO_SSRC   0x22220001
 #define REMOTE_VIDEO_PT     96
 #define REMOTE_RTX_PT       97
+#define REMOTE_RED_PT        63
 #define REMOTE_AUDIO_PT     111
 #define REMOTE_EXT_TWCC     3
 #define REMOTE_EXT_MID      4
@@ -73,6 +74,8 @@ struct remote_s {
     bool                no_rtx;         /* repeats on the media SSRC */
     bool                no_video;
     bool                no_ext;
+    bool                red;            /* sound with redundancy */
+    unsigned            lose_sound;     /* each packet of so many */
     uint32_t            video_ssrc;
     uint16_t            seq[2];         /* of audio, of video */
     uint16_t            rtx_seq;
@@ -458,6 +461,25 @@ remote_header(remote_t *r, uint8_t *p, unsigned video, bool marker)
 }
 
 
+/* RFC 2198: the frame before this one, and the heads of both. */
+static inline uint8_t *
+remote_red(remote_t *r, uint8_t *header, uint8_t *p)
+{
+    size_t   size;
+    uint8_t  frame[8192];
+
+    size = remote_frame(0, r->sent[0] - 1, false, frame);
+
+    header[1] = REMOTE_RED_PT;
+    p[0] = 0x80 | REMOTE_AUDIO_PT;
+    cr_put_u24(p + 1, (uint32_t) (960 << 10 | size));
+    p[4] = REMOTE_AUDIO_PT;
+    memcpy(p + 5, frame, size);
+
+    return p + 5 + size;
+}
+
+
 static inline void
 remote_media(remote_t *r, unsigned video)
 {
@@ -476,6 +498,9 @@ remote_media(remote_t *r, unsigned video)
         if (video) {
             /* RFC 7741 section 4.2: S in the first packet */
             *p++ = pos == 0 ? 0x10 : 0;
+
+        } else if (r->red) {
+            p = remote_red(r, buf, p);
         }
 
         memcpy(p, frame + pos, n);
@@ -486,6 +511,9 @@ remote_media(remote_t *r, unsigned video)
             r->history[i].len = (size_t) (p - buf);
             memcpy(r->history[i].data, buf, (size_t) (p - buf));
             r->want_keyframe = false;
+
+        } else if (r->lose_sound && r->sent[0] % r->lose_sound == 0) {
+            continue;
         }
 
         remote_rtp_send(r, buf, (size_t) (p - buf));

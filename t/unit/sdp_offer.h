@@ -78,11 +78,11 @@ static const char  offer[] =
     "a=ssrc-group:FID 21 22\r\n";
 
 static const cr_sdp_config_t  vp8_first = {
-    { CR_CODEC_OPUS, CR_CODEC_VP8, CR_CODEC_H264 }
+    .codecs = { CR_CODEC_OPUS, CR_CODEC_VP8, CR_CODEC_H264 }
 };
 
 static const cr_sdp_config_t  h264_first = {
-    { CR_CODEC_OPUS, CR_CODEC_H264, CR_CODEC_VP8 }
+    .codecs = { CR_CODEC_OPUS, CR_CODEC_H264, CR_CODEC_VP8 }
 };
 
 static const cr_sdp_local_t  local = {

@@ -383,6 +383,57 @@ orientation_becomes_rotation(void **state)
 
 
 static void
+sound_with_redundancy_survives_single_losses(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    r.session.media[0].red_pt = REMOTE_RED_PT;
+    r.red = true;
+    connect();
+    remote_run(&r, 1000000);
+
+    r.lose_sound = 5;
+    remote_run(&r, 5000000);
+    r.lose_sound = 0;
+    remote_run(&r, 1000000);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_true(stats.recovered >= 40);
+    assert_whole(3);
+}
+
+
+static void
+what_redundancy_lacks_is_a_gap(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    r.session.media[0].red_pt = REMOTE_RED_PT;
+    r.red = true;
+    connect();
+    remote_run(&r, 1000000);
+
+    /* 200 ms of packets: the last one is in the one behind it */
+    r.lose_sound = 1;
+    remote_run(&r, 200000);
+    r.lose_sound = 0;
+    remote_run(&r, 2000000);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_int_equal(r.wrong, 0);
+    assert_int_equal(r.gaps, 1);
+    assert_in_range(r.gap_packets, 8, 10);
+    assert_int_equal(r.gap_span_us, 20000 * r.gap_packets);
+    assert_int_equal(stats.given_up, r.gap_packets);
+    assert_int_equal(stats.recovered, 1);
+}
+
+
+static void
 a_new_ssrc_takes_a_track_over(void **state)
 {
     unsigned  before;
@@ -562,6 +613,8 @@ main(void)
         TEST(remb_serves_where_transport_cc_is_not_known),
         TEST(video_that_begins_without_a_keyframe_gets_one_asked_for),
         TEST(orientation_becomes_rotation),
+        TEST(sound_with_redundancy_survives_single_losses),
+        TEST(what_redundancy_lacks_is_a_gap),
         TEST(a_new_ssrc_takes_a_track_over),
         TEST(garbage_disturbs_nothing),
         TEST(replayed_and_forged_media_changes_nothing),

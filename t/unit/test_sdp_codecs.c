@@ -1,0 +1,297 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ */
+
+#include "sdp_offer.h"
+
+
+#define HEAD                                                                  \
+    "v=0\r\n"                                                                 \
+    "o=- 1 2 IN IP4 127.0.0.1\r\n"                                            \
+    "s=-\r\n"                                                                 \
+    "t=0 0\r\n"
+#define TRANSPORT                                                             \
+    "a=ice-ufrag:QcFt\r\n"                                                    \
+    "a=ice-pwd:fvY84PncrAbE2RyJxg2qqh5y\r\n"                                  \
+    "a=fingerprint:sha-256 " FINGERPRINT "\r\n"                               \
+    "a=setup:actpass\r\n"                                                     \
+    "a=sendonly\r\n"                                                          \
+    "a=rtcp-mux\r\n"
+
+#define VIDEO(pts, lines)                                                     \
+    HEAD "m=video 9 UDP/TLS/RTP/SAVPF " pts "\r\n" TRANSPORT lines
+#define AUDIO(pts, lines)                                                     \
+    HEAD "m=audio 9 UDP/TLS/RTP/SAVPF " pts "\r\n" TRANSPORT lines
+
+#define VP8   "a=rtpmap:96 VP8/90000\r\n"
+#define VP9   "a=rtpmap:98 VP9/90000\r\n"
+#define AV1   "a=rtpmap:45 AV1/90000\r\n"
+#define H265  "a=rtpmap:49 H265/90000\r\n"
+
+
+static const cr_sdp_config_t  all = {
+    .codecs = { CR_CODEC_OPUS, CR_CODEC_VP8, CR_CODEC_H264, CR_CODEC_VP9,
+                CR_CODEC_AV1, CR_CODEC_H265, CR_CODEC_PCMU, CR_CODEC_PCMA,
+                CR_CODEC_G722 },
+    .offerers_order = true,
+    .red = true
+};
+
+
+/* NULL: no codec of it is taken. */
+static const cr_media_params_t *
+negotiated(const char *text, const cr_sdp_config_t *config)
+{
+    cr_status_e  rc;
+    const char  *why;
+
+    static cr_sdp_session_t  session;
+
+    rc = cr_sdp_negotiate(text, strlen(text), config, &session, &why);
+
+    if (rc == CR_DECLINED) {
+        return NULL;
+    }
+
+    assert_int_equal(rc, CR_OK);
+    assert_int_equal(session.nmedia, 1);
+
+    return &session.media[0];
+}
+
+
+/* The answer has all of these lines. */
+static void
+assert_answer(const char *text, const char *lines)
+{
+    char              buf[4096];
+    size_t            len;
+    const char       *why;
+    cr_sdp_local_t    local;
+    cr_sdp_session_t  session;
+
+    memset(&local, 0, sizeof(cr_sdp_local_t));
+    local.ufrag = "abcd";
+    local.pwd = "abcdefghijklmnopqrstuv";
+    local.fingerprint = "sha-256 00";
+
+    assert_int_equal(cr_sdp_negotiate(text, strlen(text), &all, &session,
+                                      &why), CR_OK);
+
+    len = cr_sdp_write_answer(buf, sizeof(buf), text, strlen(text),
+                              &session, &local);
+    assert_true(len != 0);
+    buf[len] = '\0';
+
+    if (strstr(buf, lines) == NULL) {
+        fail_msg("no \"%s\" in \"%s\"", lines, buf);
+    }
+}
+
+
+static void
+the_offerers_order_decides(void **state)
+{
+    cr_sdp_config_t           ours;
+    const cr_media_params_t  *m;
+
+    static const char  text[] = VIDEO("45 98 96", VP8 VP9 AV1);
+
+    (void) state;
+
+    m = negotiated(text, &all);
+    assert_int_equal(m->codec, CR_CODEC_AV1);
+    assert_int_equal(m->pt, 45);
+
+    ours = all;
+    ours.offerers_order = false;
+    m = negotiated(text, &ours);
+    assert_int_equal(m->codec, CR_CODEC_VP8);
+
+    /* within a codec it is still for us to say */
+    m = negotiated(VIDEO("97 45 99",
+                         "a=rtpmap:97 H264/90000\r\n"
+                         "a=fmtp:97 profile-level-id=42e01f\r\n" AV1
+                         "a=rtpmap:99 H264/90000\r\n"
+                         "a=fmtp:99 packetization-mode=1;"
+                             "profile-level-id=42e01f\r\n"), &all);
+    assert_int_equal(m->codec, CR_CODEC_H264);
+    assert_int_equal(m->pt, 99);
+}
+
+
+static void
+vp9_is_taken_in_profiles_0_and_2(void **state)
+{
+    const cr_media_params_t  *m;
+
+    (void) state;
+
+    m = negotiated(VIDEO("98", VP9), &all);
+    assert_int_equal(m->codec, CR_CODEC_VP9);
+    assert_int_equal(m->profile, 0);
+    assert_int_equal(m->kind, CR_KIND_VIDEO);
+    assert_int_equal(m->clock_rate, 90000);
+
+    m = negotiated(VIDEO("98", VP9 "a=fmtp:98 profile-id=2\r\n"), &all);
+    assert_int_equal(m->profile, 2);
+
+    assert_null(negotiated(VIDEO("98", VP9 "a=fmtp:98 profile-id=1\r\n"),
+                           &all));
+    assert_null(negotiated(VIDEO("98", VP9 "a=fmtp:98 profile-id=3\r\n"),
+                           &all));
+
+    assert_answer(VIDEO("98", VP9 "a=fmtp:98 profile-id=2\r\n"),
+                  "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=2\r\n");
+}
+
+
+static void
+av1_is_answered_as_it_is_offered(void **state)
+{
+    const cr_media_params_t  *m;
+
+    (void) state;
+
+    m = negotiated(VIDEO("45", AV1), &all);
+    assert_int_equal(m->codec, CR_CODEC_AV1);
+    assert_int_equal(m->profile, 0);
+    assert_int_equal(m->level, 5);
+    assert_int_equal(m->tier, 0);
+
+    assert_answer(VIDEO("45", AV1
+                        "a=fmtp:45 level-idx=9;profile=1;tier=1\r\n"),
+                  "a=rtpmap:45 AV1/90000\r\n"
+                  "a=fmtp:45 level-idx=9;profile=1;tier=1\r\n");
+
+    assert_null(negotiated(VIDEO("45", AV1 "a=fmtp:45 profile=3\r\n"),
+                           &all));
+
+    /* what is no number is as good as not said */
+    m = negotiated(VIDEO("45", AV1 "a=fmtp:45 level-idx=x;tier=999\r\n"),
+                   &all);
+    assert_int_equal(m->level, 5);
+    assert_int_equal(m->tier, 0);
+}
+
+
+static void
+h265_is_taken_in_transmission_order(void **state)
+{
+    const cr_media_params_t  *m;
+
+    static const uint8_t  sets[] = "\0\0\0\1\x40\1\0\0\0\1\x42\1\0\0\0\1"
+                                   "\x44\1";
+
+    (void) state;
+
+    m = negotiated(VIDEO("49", H265
+                         "a=fmtp:49 sprop-vps=QAE=;sprop-sps=QgE=;"
+                             "sprop-pps=RAE=\r\n"), &all);
+    assert_int_equal(m->codec, CR_CODEC_H265);
+    assert_int_equal(m->profile, 1);
+    assert_int_equal(m->level, 93);
+    assert_int_equal(m->h264_sprop_len, sizeof(sets) - 1);
+    assert_memory_equal(m->h264_sprop, sets, sizeof(sets) - 1);
+
+    assert_answer(VIDEO("49", H265 "a=fmtp:49 level-id=180;profile-id=2;"
+                        "tier-flag=1;tx-mode=SRST\r\n"),
+                  "a=fmtp:49 level-id=180;profile-id=2;tier-flag=1;"
+                  "tx-mode=SRST\r\n");
+
+    assert_null(negotiated(VIDEO("49", H265 "a=fmtp:49 tx-mode=MRST\r\n"),
+                           &all));
+    assert_null(negotiated(VIDEO("49", H265
+                                 "a=fmtp:49 sprop-max-don-diff=2\r\n"),
+                           &all));
+    assert_null(negotiated(VIDEO("49", H265 "a=fmtp:49 profile-id=9\r\n"),
+                           &all));
+}
+
+
+static void
+static_types_need_no_rtpmap(void **state)
+{
+    const cr_media_params_t  *m;
+
+    (void) state;
+
+    m = negotiated(AUDIO("0", ""), &all);
+    assert_int_equal(m->codec, CR_CODEC_PCMU);
+    assert_int_equal(m->pt, 0);
+    assert_int_equal(m->channels, 1);
+    assert_int_equal(m->clock_rate, 8000);
+    assert_int_equal(m->kind, CR_KIND_AUDIO);
+
+    assert_int_equal(negotiated(AUDIO("9 0", ""), &all)->codec,
+                     CR_CODEC_G722);
+    assert_int_equal(negotiated(AUDIO("8", "a=rtpmap:8 PCMA/8000/1\r\n"),
+                                &all)->codec, CR_CODEC_PCMA);
+
+    /* it says that it is something else */
+    assert_null(negotiated(AUDIO("0", "a=rtpmap:0 L16/8000\r\n"), &all));
+    assert_null(negotiated(VIDEO("0", ""), &all));
+
+    assert_answer(AUDIO("8", ""), "a=rtpmap:8 PCMA/8000\r\n");
+}
+
+
+static void
+redundancy_is_asked_for_where_it_is_offered(void **state)
+{
+    cr_sdp_config_t           none;
+    const cr_media_params_t  *m;
+
+    static const char  text[] = AUDIO("111 63",
+                                      "a=rtpmap:111 opus/48000/2\r\n"
+                                      "a=rtpmap:63 red/48000/2\r\n"
+                                      "a=fmtp:63 111/111\r\n");
+
+    (void) state;
+
+    m = negotiated(text, &all);
+    assert_int_equal(m->pt, 111);
+    assert_int_equal(m->red_pt, 63);
+
+    /* what is named first is sent */
+    assert_answer(text, "m=audio 9 UDP/TLS/RTP/SAVPF 63 111\r\n");
+    assert_answer(text, "a=rtpmap:63 red/48000/2\r\n"
+                        "a=fmtp:63 111/111\r\n");
+
+    none = all;
+    none.red = false;
+    assert_int_equal(negotiated(text, &none)->red_pt, 0);
+
+    /* of other codecs, of several, of nothing */
+    assert_int_equal(negotiated(AUDIO("111 63 0",
+                                      "a=rtpmap:111 opus/48000/2\r\n"
+                                      "a=rtpmap:63 red/48000/2\r\n"
+                                      "a=fmtp:63 0/0\r\n"),
+                                &all)->red_pt, 0);
+    assert_int_equal(negotiated(AUDIO("111 63 0",
+                                      "a=rtpmap:111 opus/48000/2\r\n"
+                                      "a=rtpmap:63 red/48000/2\r\n"
+                                      "a=fmtp:63 111/0\r\n"),
+                                &all)->red_pt, 0);
+    assert_int_equal(negotiated(AUDIO("111 63",
+                                      "a=rtpmap:111 opus/48000/2\r\n"
+                                      "a=rtpmap:63 red/48000/2\r\n"),
+                                &all)->red_pt, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(the_offerers_order_decides),
+        cmocka_unit_test(vp9_is_taken_in_profiles_0_and_2),
+        cmocka_unit_test(av1_is_answered_as_it_is_offered),
+        cmocka_unit_test(h265_is_taken_in_transmission_order),
+        cmocka_unit_test(static_types_need_no_rtpmap),
+        cmocka_unit_test(redundancy_is_asked_for_where_it_is_offered)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
