@@ -3,8 +3,8 @@ import { testSource } from './test-source.js';
 
 /*
  * Everything the page asks can come in its address, so that it can be linked
- * to and driven: call, name, token, codec (vp8, h264), bitrate, participant,
- * source=test (with color and frequency), join=1.  The token may stand
+ * to and driven: call, name, token, codec (vp8, vp9, av1, h264), bitrate,
+ * participant, source=test (with color and frequency), join=1.  The token may stand
  * behind '#' instead, where servers do not log it.
  */
 
