@@ -234,7 +234,6 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
         }
 
         rcf->sdp.offerers_order = 1;
-        rcf->sdp.red = 1;
     }
 
     if (rcf->zone_name.len == 0) {
@@ -505,7 +504,7 @@ ngx_rtc_codecs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rcf->sdp.codecs[n++] = (uint8_t) names[k].codec;
     }
 
-    return n != 0 ? NGX_CONF_OK : "names no codec";
+    return NGX_CONF_OK;
 }
 
 

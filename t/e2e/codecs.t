@@ -33,6 +33,7 @@ sub records
 
     my $rec = CallRecorder::Recorder->new(
         mix => 'recording_mix off;',
+        rtc => 'codecs red;',
         server => 'location / {
             root {{dir}}/html;
             types { text/html html; application/javascript js; }
