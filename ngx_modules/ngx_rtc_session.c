@@ -458,11 +458,12 @@ ngx_rtc_session_free(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s)
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "rtc session %s ended: %s, packets: %uL, lost: %uL, "
-                  "recovered: %uL, frames: %uL, rejected: %uL, "
-                  "over the rate: %uL",
+                  "recovered: %uL, given up: %uL, frames: %uL, "
+                  "rejected: %uL, NACKs: %uL, PLIs: %uL, over the rate: %uL",
                   s->info.session_id, cr_peer_reason(s->reason),
-                  stats.packets, stats.lost, stats.recovered, stats.frames,
-                  stats.rejected, s->policed);
+                  stats.packets, stats.lost, stats.recovered,
+                  stats.given_up, stats.frames, stats.rejected, stats.nacks,
+                  stats.plis, s->policed);
 
     if (s->publisher != NULL) {
         ngx_rtc_session_stats(s);

@@ -64,13 +64,25 @@ packets_nal(const packets_t *out, const uint8_t *nal, size_t len, bool last)
 }
 
 
-static size_t
+size_t
 next_nal(const uint8_t *data, size_t len, size_t pos)
 {
     for ( ; pos + 3 <= len; pos++) {
         if (data[pos] == 0 && data[pos + 1] == 0 && data[pos + 2] == 1) {
             return pos;
         }
+    }
+
+    return len;
+}
+
+
+size_t
+nal_size(const uint8_t *nal, size_t len)
+{
+    /* the zero of a start code of four bytes, or trailing ones */
+    while (len > 0 && nal[len - 1] == 0) {
+        len--;
     }
 
     return len;
@@ -85,11 +97,7 @@ packets_h264(const packets_t *out, const uint8_t *data, size_t len)
     for (pos = next_nal(data, len, 0); pos < len; pos = end) {
         pos += 3;
         end = next_nal(data, len, pos);
-
-        /* the zero of a start code of four bytes, or trailing ones */
-        for (n = end - pos; n > 0 && data[pos + n - 1] == 0; n--) {
-            /* void */
-        }
+        n = nal_size(data + pos, end - pos);
 
         if (n != 0 && (data[pos] & 0x1f) != NAL_AUD) {
             packets_nal(out, data + pos, n, end == len);

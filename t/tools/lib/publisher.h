@@ -61,6 +61,10 @@ typedef struct {
     uint64_t     seed;
     bool         wrong_fingerprint;
     bool         ipv6;
+    const char  *via;            /* host:port instead of the candidate's */
+    const char  *log;            /* a file for what was sent */
+    double       linger;         /* seconds that repetitions go on */
+    bool         audio_nack;
     bool         no_rtx;
     bool         single_nal;
     bool         bye;            /* instead of DELETE */
@@ -157,7 +161,9 @@ typedef struct {
     uint16_t         twcc_seq;
     uint16_t         picture_id;
     int64_t          sr_us;
-    packet_t        *history;        /* HISTORY of them, of video */
+    packet_t        *history[2];     /* HISTORY of them each */
+    FILE            *log;
+    int64_t          until_us;       /* frames are sent; 0: ever */
     packet_t         old;            /* a sealed datagram, for --replay */
 
     /* the report */
@@ -167,6 +173,7 @@ typedef struct {
     uint64_t         frames[2];
     uint64_t         keyframes;
     uint64_t         nacks;
+    uint64_t         nack_bytes;     /* with IP and UDP */
     uint64_t         plis;
     uint64_t         twccs;
     uint64_t         rembs;
@@ -211,9 +218,14 @@ void packet_number(publisher_t *p, uint8_t *b);
 size_t packet_rtx(publisher_t *p, uint8_t *to, const uint8_t *data,
     size_t len);
 
+/* Annex B: the next start code from pos on, or len. */
+size_t next_nal(const uint8_t *data, size_t len, size_t pos);
+/* Without the zeros behind it. */
+size_t nal_size(const uint8_t *nal, size_t len);
+
 /* of each publisher */
 void send_frame(publisher_t *p, unsigned which);
-void send_again(publisher_t *p, uint16_t seq);
+void send_again(publisher_t *p, unsigned which, uint16_t seq);
 
 /* transport.c */
 const char *transport_open(publisher_t *p);

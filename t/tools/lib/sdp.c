@@ -51,6 +51,11 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
                 "a=rtcp-fb:%u transport-cc\r\n"
                 "a=ssrc:%u cname:publisher\r\n",
                 PT_OPUS, PT_OPUS, s->ssrc);
+
+        if (p->options.audio_nack) {
+            fprintf(out, "a=rtcp-fb:%u nack\r\n", PT_OPUS);
+        }
+
         return;
     }
 
@@ -132,12 +137,29 @@ sdp_offer(const publisher_t *p, char *buf, size_t size)
 }
 
 
+static void
+sdp_address(answer_t *a, const char *host, const char *port, int family)
+{
+    struct addrinfo  hints, *list;
+
+    memset(&hints, 0, sizeof(hints));
+    hints.ai_family = family;
+    hints.ai_socktype = SOCK_DGRAM;
+    hints.ai_flags = AI_NUMERICHOST;
+
+    if (getaddrinfo(host, port, &hints, &list) == 0) {
+        memcpy(&a->addr, list->ai_addr, list->ai_addrlen);
+        a->addr_len = list->ai_addrlen;
+        freeaddrinfo(list);
+    }
+}
+
+
 /* The first one, or the first with an IPv6 address. */
 static void
 sdp_candidate(answer_t *a, const char *value, bool ipv6)
 {
-    char             transport[8], host[64], port[8], type[16];
-    struct addrinfo  hints, *list;
+    char  transport[8], host[64], port[8], type[16];
 
     if (a->addr_len != 0
         || sscanf(value, "%*s %*s %7s %*s %63s %7s typ %15s", transport,
@@ -147,16 +169,7 @@ sdp_candidate(answer_t *a, const char *value, bool ipv6)
         return;
     }
 
-    memset(&hints, 0, sizeof(hints));
-    hints.ai_family = ipv6 ? AF_INET6 : AF_UNSPEC;
-    hints.ai_socktype = SOCK_DGRAM;
-    hints.ai_flags = AI_NUMERICHOST;
-
-    if (getaddrinfo(host, port, &hints, &list) == 0) {
-        memcpy(&a->addr, list->ai_addr, list->ai_addrlen);
-        a->addr_len = list->ai_addrlen;
-        freeaddrinfo(list);
-    }
+    sdp_address(a, host, port, ipv6 ? AF_INET6 : AF_UNSPEC);
 }
 
 
@@ -177,9 +190,9 @@ sdp_value(char *to, size_t size, const char *line, size_t len, size_t head)
 const char *
 sdp_answer(publisher_t *p, const char *sdp)
 {
-    char         line[1024];
+    char         line[1024], host[64], port[8];
     size_t       len;
-    unsigned     port, which;
+    unsigned     number, which;
     answer_t    *a = &p->answer;
     const char  *pos;
 
@@ -204,9 +217,9 @@ sdp_answer(publisher_t *p, const char *sdp)
         } else if (strncmp(line, "a=candidate:", 12) == 0) {
             sdp_candidate(a, line + 12, p->options.ipv6);
 
-        } else if (sscanf(line, "m=%*s %u", &port) == 1) {
+        } else if (sscanf(line, "m=%*s %u", &number) == 1) {
             which = strncmp(line, "m=video", 7) == 0 ? VIDEO : AUDIO;
-            a->taken[which] = port != 0;
+            a->taken[which] = number != 0;
         }
     }
 
@@ -214,6 +227,12 @@ sdp_answer(publisher_t *p, const char *sdp)
         || strncmp(a->fingerprint, "sha-256 ", 8) != 0)
     {
         return "the answer lacks ICE or DTLS parameters";
+    }
+
+    if (p->options.via != NULL
+        && sscanf(p->options.via, "%63[^:]:%7s", host, port) == 2)
+    {
+        sdp_address(a, host, port, AF_UNSPEC);
     }
 
     if (a->addr_len == 0) {

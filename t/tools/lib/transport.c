@@ -19,6 +19,7 @@
 #define SR_US            1000000
 #define TWCC_FMT         15
 #define REMB_FMT         15
+#define IP_UDP_SIZE      28
 /* RFC 8445 section 5.1.2.1: a host candidate's */
 #define STUN_PRIORITY    0x6e0001ff
 /* RFC 3550 section 4: from 1900 to 1970 */
@@ -201,11 +202,19 @@ static void
 transport_nack(publisher_t *p, const cr_slice_t *body)
 {
     size_t    i;
-    unsigned  bit;
+    unsigned  bit, which;
     uint16_t  pid, blp;
+    uint32_t  ssrc;
 
-    if (body->len < 8 || cr_get_u32(body->data + 4)
-                         != p->streams[VIDEO].ssrc)
+    if (body->len < 8) {
+        return;
+    }
+
+    ssrc = cr_get_u32(body->data + 4);
+    which = ssrc == p->streams[AUDIO].ssrc ? AUDIO : VIDEO;
+
+    if (ssrc != p->streams[which].ssrc
+        || (which == AUDIO && !p->options.audio_nack))
     {
         return;
     }
@@ -214,12 +223,12 @@ transport_nack(publisher_t *p, const cr_slice_t *body)
         pid = cr_get_u16(body->data + i);
         blp = cr_get_u16(body->data + i + 2);
         p->nacks++;
-        send_again(p, pid);
+        send_again(p, which, pid);
 
         for (bit = 0; bit < 16; bit++) {
             if (blp >> bit & 1) {
                 p->nacks++;
-                send_again(p, (uint16_t) (pid + bit + 1));
+                send_again(p, which, (uint16_t) (pid + bit + 1));
             }
         }
     }
@@ -229,8 +238,11 @@ transport_nack(publisher_t *p, const cr_slice_t *body)
 static void
 transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
 {
+    size_t          sealed;
     cr_rtcp_t       rtcp;
     const uint8_t  *pos, *end;
+
+    sealed = len;
 
     if (p->srtp == NULL || cr_srtp_open_rtcp(p->srtp, data, &len) != CR_OK) {
         return;
@@ -246,6 +258,7 @@ transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
         case CR_RTCP_RTPFB:
             if (rtcp.count == 1) {
                 transport_nack(p, &rtcp.body);
+                p->nack_bytes += IP_UDP_SIZE + sealed;
 
             } else if (rtcp.count == TWCC_FMT) {
                 p->twccs++;
@@ -403,7 +416,8 @@ transport_due(publisher_t *p)
 
     for (i = 0; i < 2; i++) {
         while (p->media[i].nframes != 0 && p->answer.taken[i]
-               && p->now_us >= p->streams[i].next_us)
+               && p->now_us >= p->streams[i].next_us
+               && (p->until_us == 0 || p->streams[i].next_us < p->until_us))
         {
             send_frame(p, i);
             p->streams[i].next_us += (int64_t) p->media[i].step * 1000000

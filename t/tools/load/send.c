@@ -171,8 +171,9 @@ send_frame(publisher_t *p, unsigned which)
 
 /* Nothing is kept: what the kernel drops is lost, and to be seen so. */
 void
-send_again(publisher_t *p, uint16_t seq)
+send_again(publisher_t *p, unsigned which, uint16_t seq)
 {
     (void) p;
+    (void) which;
     (void) seq;
 }

@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "publisher.h"
+#include "log.h"
 
 
 #define CONNECT_US  15000000
@@ -30,6 +30,10 @@ static const char  usage[] =
     "  --loss PCT --seed N  own packets that are not sent\n"
     "  --migrate S          another address after so many seconds\n"
     "  --ipv6               to an IPv6 candidate\n"
+    "  --via HOST:PORT      instead of the candidate\n"
+    "  --log FILE           a line for each frame\n"
+    "  --linger S           answer NACKs so long after the last frame\n"
+    "  --audio-nack         of sound, too\n"
     "  --no-rtx             repeat on the media SSRC\n"
     "  --single-nal         H.264 in packetization mode 0; slices must fit\n"
     "  --bye                leave by BYE and close_notify, not by DELETE\n"
@@ -83,6 +87,10 @@ options_parse(options_t *o, int argc, char **argv)
         { "seed", required_argument, NULL, 'S' },
         { "migrate", required_argument, NULL, 'M' },
         { "ipv6", no_argument, NULL, '6' },
+        { "via", required_argument, NULL, 'i' },
+        { "log", required_argument, NULL, 'L' },
+        { "linger", required_argument, NULL, 'g' },
+        { "audio-nack", no_argument, NULL, 'n' },
         { "no-rtx", no_argument, NULL, 'R' },
         { "single-nal", no_argument, NULL, 'N' },
         { "bye", no_argument, NULL, 'B' },
@@ -115,6 +123,10 @@ options_parse(options_t *o, int argc, char **argv)
         case 'S': o->seed = strtoull(optarg, NULL, 10); break;
         case 'M': o->migrate = atof(optarg); break;
         case '6': o->ipv6 = true; break;
+        case 'i': o->via = optarg; break;
+        case 'L': o->log = optarg; break;
+        case 'g': o->linger = atof(optarg); break;
+        case 'n': o->audio_nack = true; break;
         case 'R': o->no_rtx = true; break;
         case 'N': o->single_nal = true; break;
         case 'B': o->bye = true; break;
@@ -147,18 +159,24 @@ options_parse(options_t *o, int argc, char **argv)
 static const char *
 publisher_open(publisher_t *p)
 {
+    const char  *why;
+
     publisher_init(p);
 
-    p->history = calloc(HISTORY, sizeof(packet_t));
+    p->history[AUDIO] = calloc(HISTORY, sizeof(packet_t));
+    p->history[VIDEO] = calloc(HISTORY, sizeof(packet_t));
     p->cert = cr_dtls_cert_create((int64_t) time(NULL));
 
-    if (p->history == NULL || p->cert == NULL
+    if (p->history[AUDIO] == NULL || p->history[VIDEO] == NULL
+        || p->cert == NULL
         || cr_srtp_library_init() != CR_OK)
     {
         return "no memory";
     }
 
-    return publisher_media(p);
+    why = log_open(p);
+
+    return why != NULL ? why : publisher_media(p);
 }
 
 
@@ -192,7 +210,9 @@ publisher_run(publisher_t *p, http_t *http)
     printf("{\"connectedMs\":%lld}\n",
            (long long) (p->connected_us - p->started_us) / 1000);
 
-    until_us = p->connected_us + (int64_t) (p->options.duration * 1000000);
+    p->until_us = p->connected_us
+                  + (int64_t) (p->options.duration * 1000000);
+    until_us = p->until_us + (int64_t) (p->options.linger * 1000000);
 
     while (p->now_us < until_us && !p->closed && p->failed == NULL
            && !stopped)
@@ -210,8 +230,9 @@ publisher_report(const publisher_t *p)
     printf("{\"connectedMs\":%lld,\"profile\":%u,\"sent\":%llu,"
            "\"dropped\":%llu,\"retransmitted\":%llu,\"audioFrames\":%llu,"
            "\"videoFrames\":%llu,\"keyframes\":%llu,\"nacks\":%llu,"
-           "\"plis\":%llu,\"twcc\":%llu,\"remb\":%llu,\"reports\":%llu,"
-           "\"byes\":%llu,\"closedByServer\":%s}\n",
+           "\"nackBytes\":%llu,\"plis\":%llu,\"twcc\":%llu,"
+           "\"remb\":%llu,\"reports\":%llu,\"byes\":%llu,"
+           "\"closedByServer\":%s}\n",
            p->connected_us == 0
                ? -1LL : (long long) (p->connected_us - p->started_us) / 1000,
            p->keys.profile, (unsigned long long) p->sent,
@@ -220,7 +241,9 @@ publisher_report(const publisher_t *p)
            (unsigned long long) p->frames[AUDIO],
            (unsigned long long) p->frames[VIDEO],
            (unsigned long long) p->keyframes,
-           (unsigned long long) p->nacks, (unsigned long long) p->plis,
+           (unsigned long long) p->nacks,
+           (unsigned long long) p->nack_bytes,
+           (unsigned long long) p->plis,
            (unsigned long long) p->twccs, (unsigned long long) p->rembs,
            (unsigned long long) p->reports, (unsigned long long) p->byes,
            p->closed ? "true" : "false");
@@ -281,7 +304,12 @@ main(int argc, char **argv)
     media_close(&p.media[AUDIO]);
     media_close(&p.media[VIDEO]);
     cr_dtls_cert_destroy(p.cert);
-    free(p.history);
+    free(p.history[AUDIO]);
+    free(p.history[VIDEO]);
+
+    if (p.log != NULL) {
+        fclose(p.log);
+    }
 
     return status;
 }

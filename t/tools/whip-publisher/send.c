@@ -5,7 +5,7 @@
  * Packets, what was asked for again, and bad manners.
  */
 
-#include "publisher.h"
+#include "log.h"
 
 
 typedef struct {
@@ -115,7 +115,7 @@ send_payload(void *ctx, bool marker, const uint8_t *head, size_t head_len,
     const uint8_t *data, size_t len)
 {
     unsigned      which;
-    packet_t     *packet, one;
+    packet_t     *packet;
     stream_t     *s;
     uint8_t      *b;
     publisher_t  *p;
@@ -124,7 +124,7 @@ send_payload(void *ctx, bool marker, const uint8_t *head, size_t head_len,
     which = ((send_t *) ctx)->which;
     s = &p->streams[which];
 
-    packet = which == VIDEO ? &p->history[s->seq % HISTORY] : &one;
+    packet = &p->history[which][s->seq % HISTORY];
     b = packet->data;
 
     /* RFC 7587 section 4.2: the first packet after silence has a marker */
@@ -155,6 +155,7 @@ send_frame(publisher_t *p, unsigned which)
 
     f = media_next(m);
 
+    log_frame(p, which, m->data + f->offset, f);
     packets_of(m, f, p->picture_id, send_payload, &send);
 
     if (m->codec == CR_CODEC_VP8) {
@@ -168,10 +169,10 @@ send_frame(publisher_t *p, unsigned which)
 
 
 void
-send_again(publisher_t *p, uint16_t seq)
+send_again(publisher_t *p, unsigned which, uint16_t seq)
 {
     uint8_t          buf[PACKET_MAX + 2];
-    const packet_t  *old = &p->history[seq % HISTORY];
+    const packet_t  *old = &p->history[which][seq % HISTORY];
 
     if (old->len == 0 || cr_get_u16(old->data + 2) != seq) {
         return;
@@ -179,7 +180,7 @@ send_again(publisher_t *p, uint16_t seq)
 
     p->retransmitted++;
 
-    if (p->options.no_rtx) {
+    if (which == AUDIO || p->options.no_rtx) {
         send_packet(p, old->data, old->len);
         return;
     }

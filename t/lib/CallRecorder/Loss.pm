@@ -1,0 +1,233 @@
+package CallRecorder::Loss;
+
+# Copyright (C) The call recorder authors
+#
+# Publishers behind a bad network (t/tools/relay), and what of theirs is in
+# the chunk files: judged by content, frame by frame, against the log of what
+# whip-publisher sent.
+
+use strict;
+use warnings;
+
+use CallRecorder::Mkv;
+use CallRecorder::Nginx;
+use CallRecorder::Recorder;
+use Digest::SHA qw(sha256_hex);
+use IO::Handle;
+use JSON::PP qw(decode_json);
+use POSIX ();
+
+my $BIN = $CallRecorder::Recorder::BIN;
+# A publisher's last frames: nobody misses what nothing follows.
+my $TAIL_US = 1_000_000;
+
+
+# Starts a relay in front of a UDP port: { pid, out, port }.
+sub relay
+{
+    my ($to, @options) = @_;
+
+    my $pid = open my $out, '-|';
+    defined $pid or die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec "$BIN/relay", '--to', $to, @options or POSIX::_exit(127);
+    }
+
+    my $line = <$out> // die "relay @options: it does not start\n";
+
+    return { pid => $pid, out => $out, port => decode_json($line)->{port} };
+}
+
+
+# Ends it; its counters.
+sub relay_stop
+{
+    my ($relay) = @_;
+
+    kill TERM => delete $relay->{pid};
+
+    my $line = readline $relay->{out};
+    close $relay->{out};
+
+    return decode_json($line);
+}
+
+
+# A publisher in the background: { pid, log, out }.
+sub publish
+{
+    my ($nginx, %opt) = @_;
+
+    my $name = $opt{name};
+    my $pub = { name => $name, log => "$nginx->{dir}/$opt{call}-$name.log",
+                out => "$nginx->{dir}/$opt{call}-$name.out" };
+    my $token = $nginx->token(call => $opt{call}, sub => $name,
+        perms => ['publish']);
+
+    $pub->{pid} = fork // die "fork: $!\n";
+
+    if ($pub->{pid} == 0) {
+        open STDOUT, '>', $pub->{out};
+        open STDERR, '>&', \*STDOUT;
+        exec "$BIN/whip-publisher", '--url',
+            "http://127.0.0.1:$nginx->{http}/whip/$opt{call}", '--token',
+            $token, '--via', "127.0.0.1:$opt{relay}{port}", '--log',
+            $pub->{log}, @{ $opt{options} } or POSIX::_exit(127);
+    }
+
+    return $pub;
+}
+
+
+# Waits for its end; its report, with an error if it had one.
+sub published
+{
+    my ($pub) = @_;
+
+    waitpid delete $pub->{pid}, 0;
+
+    my ($last) = grep { /^\{/ } reverse split /\n/,
+        CallRecorder::Recorder::slurp_file($pub->{out});
+    my $report = $last ? decode_json($last) : {};
+
+    $report->{error} = CallRecorder::Recorder::slurp_file($pub->{out})
+        if $? != 0;
+
+    return $report;
+}
+
+
+sub api
+{
+    my ($nginx, $call, $method, $what) = @_;
+
+    my $res = $nginx->request($method => "/video-calls/$call/recording/$what",
+        token => $nginx->token(call => $call, sub => 'host',
+            perms => [qw(record read)]));
+
+    return decode_json($res->{body})->{data}
+        // die "$method $what: $res->{status} $res->{body}\n";
+}
+
+
+# The journal's records of a kind, of one participant if a name is given.
+sub records
+{
+    my ($nginx, $call, $id, $ev, $name) = @_;
+
+    my @all = map { decode_json($_) } grep { /\S/ } split /\n/,
+        $nginx->slurp("records/$call/$id/journal.ndjson");
+    my %whose = map { $_->{sessionId} => $_->{participantId} }
+        grep { $_->{ev} eq 'join' } @all;
+
+    return grep {
+        $_->{ev} eq $ev
+        && (!defined $name || $whose{ $_->{sessionId} } eq $name)
+    } @all;
+}
+
+
+# H.264 as whip-publisher digests it.
+sub digest
+{
+    my ($codec, $data) = @_;
+
+    return sha256_hex($data) if $codec ne 'V_MPEG4/ISO/AVC';
+
+    my $units = '';
+
+    for (my $pos = 0; $pos + 4 < length $data; ) {
+        my $len = unpack 'N', substr $data, $pos, 4;
+        my $type = ord(substr $data, $pos + 4, 1) & 0x1f;
+
+        $units .= substr $data, $pos, 4 + $len if $type < 7 || $type > 9;
+        $pos += 4 + $len;
+    }
+
+    return sha256_hex($units);
+}
+
+
+# What of a publisher's frames is in the chunks: for v and a { sent, whole,
+# shown, strange, missing => [indices] }.  shown: whole back to its keyframe;
+# strange: frames in the chunks that were never sent so, which is what an
+# incomplete one is.
+sub judge
+{
+    my ($nginx, $call, $id, $pub) = @_;
+
+    my %sent = (v => [], a => []);
+
+    open my $log, '<', $pub->{log} or die "$pub->{log}: $!\n";
+
+    while (my $line = <$log>) {
+        my ($kind, $us, undef, $key, undef, $digest) = split ' ', $line;
+
+        push @{ $sent{$kind} }, { us => $us, key => $key, digest => $digest };
+    }
+
+    close $log;
+
+    my %chunks = (v => [], a => []);
+
+    for my $open (records($nginx, $call, $id, 'chunk_open', $pub->{name})) {
+        my $file = CallRecorder::Mkv::read_file(
+            "$nginx->{dir}/records/$call/$id/$open->{file}");
+        my %codec = map { $_->{number} => $_->{codec} } @{ $file->{tracks} };
+
+        for my $f (@{ $file->{frames} }) {
+            my $codec = $codec{ $f->{track} };
+
+            push @{ $chunks{ $codec =~ /^V/ ? 'v' : 'a' } },
+                digest($codec, $f->{data});
+        }
+    }
+
+    return map { $_ => compare($sent{$_}, $chunks{$_}) } qw(v a);
+}
+
+
+# Both lists are in order: a frame is the next one sent with that content.
+sub compare
+{
+    my ($sent, $found) = @_;
+
+    my (%where, %whole);
+    my ($next, $strange) = (0, 0);
+
+    push @{ $where{ $sent->[$_]{digest} } }, $_ for 0 .. $#$sent;
+
+    for my $digest (@$found) {
+        my $list = $where{$digest} // [];
+
+        shift @$list while @$list && $list->[0] < $next;
+
+        if (!@$list) {
+            $strange++;
+            next;
+        }
+
+        $next = shift @$list;
+        $whole{ $next++ } = 1;
+    }
+
+    my %r = (sent => 0, whole => 0, shown => 0, strange => $strange,
+             missing => []);
+    my $end = @$sent ? $sent->[-1]{us} - $TAIL_US : 0;
+    my $chain = 0;
+
+    for my $i (grep { $sent->[$_]{us} <= $end } 0 .. $#$sent) {
+        $chain = $whole{$i} && ($chain || $sent->[$i]{key});
+
+        $r{sent}++;
+        $r{whole}++ if $whole{$i};
+        $r{shown}++ if $chain;
+        push @{ $r{missing} }, $i unless $whole{$i};
+    }
+
+    return \%r;
+}
+
+
+1;
