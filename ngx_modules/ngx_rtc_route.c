@@ -183,11 +183,25 @@ ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     ngx_rtc_route_t   *route, *oldest;
     ngx_rtc_worker_t  *w;
 
+    /* most datagrams come from where the last one came from */
+
+    if (!ngx_queue_empty(&s->routes)) {
+        route = ngx_queue_data(ngx_queue_head(&s->routes), ngx_rtc_route_t,
+                               link);
+
+        if (cr_addr_equal(&route->path.remote, &path->remote)) {
+            route->path = *path;
+            return;
+        }
+    }
+
     w = rcf->worker;
     route = ngx_rtc_route_find(w, &path->remote);
 
     if (route != NULL && route->session == s) {
         route->path = *path;
+        ngx_queue_remove(&route->link);
+        ngx_queue_insert_head(&s->routes, &route->link);
         return;
     }
 

@@ -14,6 +14,8 @@
 #define NGX_RTC_STATS_US         1000000
 #define NGX_RTC_PLI_INTERVAL_US  500000
 #define NGX_RTC_BUFFER_MAX       (4 * 1024 * 1024)
+/* ms; timers of all sessions go off together, on multiples of it */
+#define NGX_RTC_TIMER_GRID       5
 
 /* What is taken a second: retransmissions and keyframes come in bursts. */
 #define NGX_RTC_RATE_US          1000000
@@ -383,7 +385,7 @@ ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     int64_t deadline_us, int64_t now_us)
 {
     ngx_uint_t  track;
-    ngx_msec_t  delay;
+    ngx_msec_t  delay, due;
 
     if (s->refused && !s->closed) {
         ngx_rtc_session_end(rcf, s);
@@ -421,6 +423,10 @@ ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
 
     delay = deadline_us <= now_us
             ? 1 : (ngx_msec_t) ((deadline_us - now_us + 999) / 1000);
+
+    due = ngx_current_msec + delay;
+    delay += (NGX_RTC_TIMER_GRID - due % NGX_RTC_TIMER_GRID)
+             % NGX_RTC_TIMER_GRID;
 
     s->timer_us = deadline_us;
     ngx_add_timer(&s->timer, delay);

@@ -13,7 +13,7 @@
 #define CR_PEER_REPORT_FIRST_US  200000
 #define CR_PEER_REPORT_US        1000000
 /* transport-wide feedback, while something arrives */
-#define CR_PEER_TWCC_US          80000
+#define CR_PEER_TWCC_US          100000
 #define CR_PEER_TWCC_PENDING     (CR_TWCC_WINDOW / 2)
 
 /* What an RTT may be believed to be. */
