@@ -180,7 +180,7 @@ cr_chunk_reserve(cr_chunk_writer_t *w, size_t n)
     size = w->size ? w->size : CR_CLUSTER_BUFFER;
 
     while (size < w->len + n) {
-        size *= 2;
+        size += size / 2;
     }
 
     p = cr_alloc(&w->env, size);

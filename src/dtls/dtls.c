@@ -263,6 +263,8 @@ cr_dtls_read(cr_dtls_t *dtls)
     switch (SSL_get_error(dtls->ssl, n)) {
 
     case SSL_ERROR_WANT_READ:
+        /* 34 KB that the rest of the session may never need again */
+        (void) SSL_free_buffers(dtls->ssl);
         ERR_clear_error();
         return CR_OK;
 
@@ -424,7 +426,11 @@ cr_dtls_close(cr_dtls_t *dtls)
     }
 
     ERR_clear_error();
-    (void) SSL_shutdown(dtls->ssl);
+
+    if (SSL_alloc_buffers(dtls->ssl) == 1) {
+        (void) SSL_shutdown(dtls->ssl);
+    }
+
     (void) cr_dtls_fail(dtls, CR_DECLINED);
 }
 
