@@ -26,6 +26,7 @@ static ngx_int_t ngx_recording_disk_mkdir(ngx_recording_task_t *task);
 static void ngx_recording_disk_undo(ngx_recording_task_t *task);
 static ngx_int_t ngx_recording_disk_write(ngx_recording_task_t *task,
     const char *name, const char *text, ngx_uint_t newline);
+static ngx_int_t ngx_recording_disk_remove_outputs(ngx_recording_task_t *task);
 static ngx_int_t ngx_recording_disk_empty(int fd, ngx_uint_t depth);
 static ngx_int_t ngx_recording_disk_sync(const char *dir);
 
@@ -290,7 +291,9 @@ ngx_recording_disk_remove(ngx_recording_task_t *task)
         return;
     }
 
-    if (ngx_recording_disk_empty(fd, 0) != NGX_OK) {
+    if (ngx_recording_disk_remove_outputs(task) != NGX_OK
+        || ngx_recording_disk_empty(fd, 0) != NGX_OK)
+    {
         ngx_recording_task_failed(task, "removing files");
 
     } else if (unlinkat(fd, NGX_RECORDING_JOURNAL, 0) == -1
@@ -300,6 +303,34 @@ ngx_recording_disk_remove(ngx_recording_task_t *task)
     }
 
     (void) close(fd);
+}
+
+
+static ngx_int_t
+ngx_recording_disk_remove_outputs(ngx_recording_task_t *task)
+{
+    int        fd;
+    ngx_int_t  rc;
+
+    if (task->outputs == NULL) {
+        return NGX_OK;
+    }
+
+    fd = open(task->outputs, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd == -1) {
+        return ngx_errno == NGX_ENOENT ? NGX_OK : NGX_ERROR;
+    }
+
+    rc = ngx_recording_disk_empty(fd, 1);
+
+    (void) close(fd);
+
+    if (rc == NGX_OK && rmdir(task->outputs) == -1) {
+        rc = NGX_ERROR;
+    }
+
+    return rc;
 }
 
 

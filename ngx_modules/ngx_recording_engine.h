@@ -202,6 +202,7 @@ struct ngx_recording_task_s {
     ngx_pool_t             *pool;
     void                   *data;            /* the caller's */
     char                    dir[NGX_RECORDING_DIR_MAX];
+    char                   *outputs;         /* in pool, a folder, or NULL */
     char                   *journal;         /* malloc()ed or NULL */
     char                   *text;            /* likewise; recording.json */
     size_t                  len;             /* of text that was read */

@@ -8,9 +8,12 @@
 
 
 #include "ngx_recording_engine.h"
+#include "ngx_recording_mix.h"
 
 
 static void ngx_recording_saved(ngx_recording_task_t *task);
+static ngx_int_t ngx_recording_remove_outputs(ngx_recording_task_t *task,
+    const ngx_recording_ref_t *ref);
 static void ngx_recording_removed(ngx_recording_task_t *task);
 static ngx_recording_node_t *ngx_recording_of_task(
     ngx_recording_zone_t *zone, ngx_recording_task_t *task);
@@ -152,7 +155,9 @@ ngx_recording_remove(const char *recording_id)
     task = ngx_recording_task(ref.dir, ngx_recording_disk_remove,
                               ngx_recording_removed);
 
-    if (task != NULL && ngx_recording_task_post(task) == NGX_OK) {
+    if (task != NULL && ngx_recording_remove_outputs(task, &ref) == NGX_OK
+        && ngx_recording_task_post(task) == NGX_OK)
+    {
         return;
     }
 
@@ -165,6 +170,34 @@ ngx_recording_remove(const char *recording_id)
     }
 
     ngx_recording_unlock(zone);
+}
+
+
+/* A store with a path of its own has them outside of the recording's folder.
+ * NGX_ERROR: the task is freed. */
+
+static ngx_int_t
+ngx_recording_remove_outputs(ngx_recording_task_t *task,
+    const ngx_recording_ref_t *ref)
+{
+    ngx_recording_mix_conf_t  *mix;
+
+    mix = ngx_recording_mix_conf();
+
+    if (mix == NULL || mix->store->path.len == 0) {
+        return NGX_OK;
+    }
+
+    task->outputs = ngx_pnalloc(task->pool, NGX_RECORDING_STORE_DIR_MAX);
+
+    if (task->outputs == NULL) {
+        ngx_recording_task_free(task);
+        return NGX_ERROR;
+    }
+
+    ngx_recording_store_local_dir(mix->store, ref, (u_char *) task->outputs);
+
+    return NGX_OK;
 }
 
 

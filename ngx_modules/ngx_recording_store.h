@@ -68,5 +68,11 @@ struct ngx_recording_store_s {
 
 extern const ngx_recording_store_t  ngx_recording_store_local;
 
+#define NGX_RECORDING_STORE_DIR_MAX  (NGX_RECORDING_DIR_MAX + 3 * CR_ID_MAX)
+
+/* The folder of a recording's outputs in a local store, NUL-terminated. */
+void ngx_recording_store_local_dir(const ngx_recording_store_t *store,
+    const ngx_recording_ref_t *ref, u_char dir[NGX_RECORDING_STORE_DIR_MAX]);
+
 
 #endif /* _NGX_RECORDING_STORE_H_INCLUDED_ */

@@ -24,10 +24,10 @@
 
 
 typedef struct {
-    u_char  dir[NGX_RECORDING_DIR_MAX + 2 * CR_ID_MAX];
-    u_char  part[NGX_RECORDING_DIR_MAX + 4 * CR_ID_MAX];
-    u_char  ledger[NGX_RECORDING_DIR_MAX + 4 * CR_ID_MAX];
-    u_char  final[NGX_RECORDING_DIR_MAX + 4 * CR_ID_MAX];
+    u_char  dir[NGX_RECORDING_STORE_DIR_MAX];
+    u_char  part[NGX_RECORDING_STORE_DIR_MAX + 2 * CR_ID_MAX];
+    u_char  ledger[NGX_RECORDING_STORE_DIR_MAX + 2 * CR_ID_MAX];
+    u_char  final[NGX_RECORDING_STORE_DIR_MAX + 2 * CR_ID_MAX];
 } ngx_recording_store_paths_t;
 
 
@@ -510,20 +510,7 @@ static void
 ngx_recording_store_paths(ngx_recording_store_op_t *op,
     ngx_recording_store_paths_t *paths)
 {
-    u_char     *last;
-    ngx_str_t  *root;
-
-    root = &op->store->path;
-
-    if (root->len == 0) {
-        last = ngx_snprintf(paths->dir, sizeof(paths->dir) - 1, "%s/outputs",
-                            op->ref.dir);
-    } else {
-        last = ngx_snprintf(paths->dir, sizeof(paths->dir) - 1, "%V/%s/%s",
-                            root, op->ref.call_id, op->ref.recording_id);
-    }
-
-    *last = '\0';
+    ngx_recording_store_local_dir(op->store, &op->ref, paths->dir);
 
     ngx_snprintf(paths->part, sizeof(paths->part), "%s/.%s.%ui.part%Z",
                  paths->dir, op->output, op->attempt);
@@ -531,6 +518,21 @@ ngx_recording_store_paths(ngx_recording_store_op_t *op,
                  paths->dir, op->output, op->attempt);
     ngx_snprintf(paths->final, sizeof(paths->final), "%s/%s.%s%Z",
                  paths->dir, op->output, op->complete.format);
+}
+
+
+void
+ngx_recording_store_local_dir(const ngx_recording_store_t *store,
+    const ngx_recording_ref_t *ref, u_char dir[NGX_RECORDING_STORE_DIR_MAX])
+{
+    if (store->path.len == 0) {
+        ngx_snprintf(dir, NGX_RECORDING_STORE_DIR_MAX, "%s/outputs%Z",
+                     ref->dir);
+
+    } else {
+        ngx_snprintf(dir, NGX_RECORDING_STORE_DIR_MAX, "%V/%s/%s%Z",
+                     &store->path, ref->call_id, ref->recording_id);
+    }
 }
 
 

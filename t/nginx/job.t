@@ -241,6 +241,10 @@ sub elsewhere
             'and nothing else';
         ok !-e $rec->folder($id) . '/outputs', 'nor in the recording\'s folder';
 
+        is $rec->api(DELETE => $id)->{status}, 202, 'it is deleted';
+        ok $rec->wait_for(sub { !-e "$rec->{dir}/out/room/$id" }, 5),
+            'there, too';
+
         $rec->stop;
     };
 }
