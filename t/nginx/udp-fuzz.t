@@ -190,7 +190,10 @@ cmp_ok($n, '>', 500 * $seconds / 10, "$n datagrams");
 is(join(' ', grep { $out->{$_} > $in->{$_} } keys %$out), '',
     'nobody gets more bytes than he has sent');
 is(sum0(values %$out), 0, 'nobody gets anything, in fact');
-cmp_ok(memory() - $before, '<', 4096, 'memory does not grow (KB)');
+
+# sanitizers keep what is freed for a while
+my $limit = $CallRecorder::Nginx::BUILD eq 'sanitize' ? 65536 : 4096;
+cmp_ok(memory() - $before, '<', $limit, 'memory does not grow (KB)');
 cmp_ok($slowest, '<', 2, 'the workers answer');
 
 
