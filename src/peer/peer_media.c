@@ -9,8 +9,9 @@
 #include "peer/peer_core.h"
 
 
-/* held packets of the reorder windows, powers of two */
-#define CR_PEER_VIDEO_WINDOW    2048
+/* Held packets of the reorder windows, powers of two.  OBS repeats what is
+ * up to 4000 packets old. */
+#define CR_PEER_VIDEO_WINDOW    8192
 #define CR_PEER_AUDIO_WINDOW    512
 /* the most of buffer_max that one track of sound gets */
 #define CR_PEER_AUDIO_BUFFER    (256 * 1024)

@@ -14,11 +14,9 @@ use lib "$FindBin::Bin/../lib";
 use CallRecorder::Media qw(run);
 use CallRecorder::Whip;
 use File::Temp qw(tempdir);
-use JSON::PP qw(decode_json);
 use Test::More;
 
 
-my $publisher = "$ENV{TOOLS}/whip-publisher";
 my $dir = tempdir('callrec-media-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
 my $nginx = CallRecorder::Whip->nginx(
@@ -40,46 +38,9 @@ my @vp8 = ('--video', "$dir/v.ivf", '--audio', "$dir/a.ogg");
 my @h264 = ('--video', "$dir/v.h264", '--audio', "$dir/a.ogg");
 
 
-# Publishes; returns the exit status, the report, standard error, and what
-# nginx says of the end: reason and numbers.
-
 sub publish
 {
-    my (@options) = @_;
-
-    my $before = length $nginx->error_log;
-    my $token = $nginx->token(call => 'room', perms => ['publish']);
-
-    my $pid = open my $out, '-|';
-    defined $pid or die "fork: $!";
-
-    if ($pid == 0) {
-        open STDERR, '>', "$dir/stderr" or die "stderr: $!";
-        exec $publisher, '--url', "http://127.0.0.1:$nginx->{http}/whip/room",
-            '--token', $token, '--duration', 3, @options
-            or die "$publisher: $!";
-    }
-
-    my $text = do { local $/; <$out> } // '';
-    close $out;
-
-    my $status = $? >> 8;
-    my $stderr = do { local (@ARGV, $/) = "$dir/stderr"; <> } // '';
-    my %end;
-
-    $nginx->wait_for(sub {
-        my $log = substr $nginx->error_log, $before;
-        my ($reason, $numbers) = $log =~ /session \S+ ended: (\S+), (.*)/
-            or return;
-        %end = (reason => $reason, $numbers =~ /(\w+): (\d+)/g);
-    }, 20);
-
-    ($end{id}) = substr($nginx->error_log, $before)
-        =~ /session (\S+) ended: /;
-
-    my ($report) = reverse split /\n/, $text;
-
-    return ($status, decode_json($report // '{}'), $stderr, \%end);
+    return CallRecorder::Whip::publish($nginx, '--duration', 3, @_);
 }
 
 

@@ -9,6 +9,8 @@ use warnings;
 
 use CallRecorder::Nginx;
 use CallRecorder::Stun;
+use File::Temp;
+use JSON::PP qw(decode_json);
 
 
 # nginx with an rtc block and /whip/.  rtc: more for the block, listen: the
@@ -135,6 +137,49 @@ sub check
     return CallRecorder::Stun::ask($socket,
         username => "$s->{ufrag}:$s->{theirs}", password => $s->{pwd},
         %opt);
+}
+
+
+# Publishes with t/tools/whip-publisher; returns the exit status, the report,
+# standard error, and what nginx says of the end: reason, numbers, id.
+
+sub publish
+{
+    my ($nginx, @options) = @_;
+
+    my $before = length $nginx->error_log;
+    my $token = $nginx->token(call => 'room', perms => ['publish']);
+    my $stderr = File::Temp->new;
+
+    my $pid = open my $out, '-|';
+    defined $pid or die "fork: $!";
+
+    if ($pid == 0) {
+        open STDERR, '>&', $stderr or die "stderr: $!";
+        exec "$ENV{TOOLS}/whip-publisher", '--url',
+            "http://127.0.0.1:$nginx->{http}/whip/room", '--token', $token,
+            @options or die "whip-publisher: $!";
+    }
+
+    my $text = do { local $/; <$out> } // '';
+    close $out;
+
+    my $status = $? >> 8;
+    my %end;
+
+    $nginx->wait_for(sub {
+        my $log = substr $nginx->error_log, $before;
+        my ($id, $reason, $numbers)
+            = $log =~ /session (\S+) ended: (\S+), (.*)/ or return;
+        %end = (id => $id, reason => $reason, $numbers =~ /(\w+): (\d+)/g);
+    }, 20);
+
+    my ($report) = reverse split /\n/, $text;
+
+    seek $stderr, 0, 0;
+
+    return ($status, decode_json($report // '{}'),
+        do { local $/; <$stderr> } // '', \%end);
 }
 
 

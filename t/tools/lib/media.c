@@ -74,6 +74,8 @@ media_open(media_t *m, const char *file, unsigned fps)
 {
     const char  *why;
 
+    m->payload_max = PAYLOAD_MAX;
+
     why = media_read(m, file);
 
     if (why != NULL) {

@@ -16,6 +16,7 @@
 typedef struct {
     packet_pt   packet;
     void       *ctx;
+    size_t      max;               /* of a payload */
 } packets_t;
 
 
@@ -27,7 +28,7 @@ packets_vp8(const packets_t *out, uint16_t picture_id, const uint8_t *data,
     uint8_t  head[4];
 
     for (pos = 0; pos < len; pos += n) {
-        n = len - pos < PAYLOAD_MAX ? len - pos : PAYLOAD_MAX;
+        n = len - pos < out->max ? len - pos : out->max;
 
         /* RFC 7741 section 4.2: X, S at the start; I; 15 bits of picture */
         head[0] = pos == 0 ? 0x90 : 0x80;
@@ -45,14 +46,14 @@ packets_nal(const packets_t *out, const uint8_t *nal, size_t len, bool last)
     size_t   pos, n;
     uint8_t  head[2];
 
-    if (len <= PAYLOAD_MAX) {
+    if (len <= out->max) {
         out->packet(out->ctx, last, NULL, 0, nal, len);
         return;
     }
 
     /* RFC 6184 section 5.8 */
     for (pos = 1; pos < len; pos += n) {
-        n = len - pos < PAYLOAD_MAX ? len - pos : PAYLOAD_MAX;
+        n = len - pos < out->max ? len - pos : out->max;
 
         head[0] = (nal[0] & 0x60) | NAL_FU_A;
         head[1] = nal[0] & 0x1f;
@@ -110,7 +111,7 @@ void
 packets_of(const media_t *m, const media_frame_t *f, uint16_t picture_id,
     packet_pt packet, void *ctx)
 {
-    packets_t       out = { packet, ctx };
+    packets_t       out = { packet, ctx, m->payload_max };
     const uint8_t  *data = m->data + f->offset;
 
     switch (m->codec) {

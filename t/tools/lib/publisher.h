@@ -7,6 +7,7 @@
  *   publisher.c  a publisher and its session
  *   http.c       a blocking HTTP/1.0 client
  *   sdp.c        our offer, their answer
+ *   clients.c    offers of known clients
  *   media.c      frames out of IVF, Annex B and Ogg files
  *   packets.c    frames to RTP packets
  *   transport.c  ICE, DTLS, SRTP and RTCP over one UDP socket
@@ -47,14 +48,26 @@
 #define DATAGRAM_MAX        2048
 
 
+/* Whose habits we have. */
+typedef enum {
+    CLIENT_OURS = 0,
+    CLIENT_OBS,
+    CLIENT_FFMPEG
+} client_e;
+
+
 typedef struct {
     const char  *url;
     const char  *token;
     const char  *files[2];
     const char  *setup;          /* of our offer */
+    client_e     client;
     uint16_t     profile;        /* cr_srtp_profile_e, 0: all */
     unsigned     mtu;            /* of DTLS, 0: as it is */
     unsigned     fps;            /* of Annex B */
+    unsigned     payload;        /* bytes of a packet of video, at most */
+    unsigned     drop;           /* which packet of video, 0: none */
+    unsigned     repeat_late;    /* packets, of a repetition */
     double       loss;           /* percent of our packets */
     double       duration;       /* seconds */
     double       migrate;        /* seconds until the address changes */
@@ -95,6 +108,7 @@ typedef struct {
     cr_codec_e      codec;
     uint32_t        clock_rate;
     uint32_t        step;            /* RTP ticks of a frame */
+    size_t          payload_max;     /* of a packet */
     uint8_t        *data;
     size_t          len;
     media_frame_t  *frames;
@@ -164,6 +178,8 @@ typedef struct {
     packet_t        *history[2];     /* HISTORY of them each */
     FILE            *log;
     int64_t          until_us;       /* frames are sent; 0: ever */
+    uint16_t         repeat_seq;     /* for --repeat-late */
+    uint32_t         repeat_due;     /* packets; 0: nothing waits */
     packet_t         old;            /* a sealed datagram, for --replay */
 
     /* the report */
@@ -189,6 +205,9 @@ const char *http_request(http_t *http, const char *method, const char *url,
 /* sdp.c */
 size_t sdp_offer(const publisher_t *p, char *buf, size_t size);
 const char *sdp_answer(publisher_t *p, const char *sdp);
+
+/* clients.c: the whole offer of p->options.client */
+void client_offer(const publisher_t *p, FILE *out, const char *fingerprint);
 
 /* media.c */
 const char *media_open(media_t *m, const char *file, unsigned fps);

@@ -109,6 +109,13 @@ sdp_offer(const publisher_t *p, char *buf, size_t size)
         return 0;
     }
 
+    if (p->options.client != CLIENT_OURS) {
+        client_offer(p, out, fingerprint);
+        len = (size_t) ftell(out);
+
+        return fclose(out) == 0 && len < size ? len : 0;
+    }
+
     fprintf(out,
             "v=0\r\n"
             "o=- %u 2 IN IP4 127.0.0.1\r\n"

@@ -147,7 +147,8 @@ transport_stun(publisher_t *p)
     cr_random(&p->env, txid, sizeof(txid));
 
     n = cr_stun_write_request(buf, sizeof(buf), txid, user, p->answer.pwd,
-                              STUN_PRIORITY, true, 1, true);
+                              p->options.client == CLIENT_FFMPEG
+                                  ? 0 : STUN_PRIORITY, true, 1, true);
     transport_send_raw(p, buf, n);
 
     p->stun_us = p->now_us;
@@ -199,7 +200,7 @@ transport_dtls(publisher_t *p, cr_status_e status)
 
 
 static void
-transport_nack(publisher_t *p, const cr_slice_t *body)
+transport_nack(publisher_t *p, const cr_slice_t *body, bool alone)
 {
     size_t    i;
     unsigned  bit, which;
@@ -214,7 +215,9 @@ transport_nack(publisher_t *p, const cr_slice_t *body)
     which = ssrc == p->streams[AUDIO].ssrc ? AUDIO : VIDEO;
 
     if (ssrc != p->streams[which].ssrc
-        || (which == AUDIO && !p->options.audio_nack))
+        || (which == AUDIO && !p->options.audio_nack)
+        || (p->options.client == CLIENT_FFMPEG
+            && (which == AUDIO || !alone)))
     {
         return;
     }
@@ -257,7 +260,8 @@ transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
 
         case CR_RTCP_RTPFB:
             if (rtcp.count == 1) {
-                transport_nack(p, &rtcp.body);
+                /* its head has 4 bytes */
+                transport_nack(p, &rtcp.body, rtcp.body.len + 4 == len);
                 p->nack_bytes += IP_UDP_SIZE + sealed;
 
             } else if (rtcp.count == TWCC_FMT) {

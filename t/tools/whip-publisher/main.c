@@ -34,6 +34,10 @@ static const char  usage[] =
     "  --log FILE           a line for each frame\n"
     "  --linger S           answer NACKs so long after the last frame\n"
     "  --audio-nack         of sound, too\n"
+    "  --client WHO         obs or ffmpeg: their offer and their habits\n"
+    "  --payload N          bytes of a packet's payload, at most\n"
+    "  --drop N             the Nth packet of video is not sent at first\n"
+    "  --repeat-late N      packets that a repetition is late\n"
     "  --no-rtx             repeat on the media SSRC\n"
     "  --single-nal         H.264 in packetization mode 0; slices must fit\n"
     "  --bye                leave by BYE and close_notify, not by DELETE\n"
@@ -69,6 +73,27 @@ options_profile(options_t *o, const char *name)
 
 
 static bool
+options_client(options_t *o, const char *name)
+{
+    if (strcmp(name, "obs") == 0) {
+        o->client = CLIENT_OBS;
+        o->no_rtx = true;
+
+    } else if (strcmp(name, "ffmpeg") == 0) {
+        o->client = CLIENT_FFMPEG;
+        o->setup = "passive";
+
+    } else {
+        return false;
+    }
+
+    o->profile = CR_SRTP_AES128_CM_HMAC_SHA1_80;
+
+    return true;
+}
+
+
+static bool
 options_parse(options_t *o, int argc, char **argv)
 {
     int  c;
@@ -86,6 +111,10 @@ options_parse(options_t *o, int argc, char **argv)
         { "loss", required_argument, NULL, 'l' },
         { "seed", required_argument, NULL, 'S' },
         { "migrate", required_argument, NULL, 'M' },
+        { "client", required_argument, NULL, 'C' },
+        { "payload", required_argument, NULL, 'y' },
+        { "drop", required_argument, NULL, 'o' },
+        { "repeat-late", required_argument, NULL, 'r' },
         { "ipv6", no_argument, NULL, '6' },
         { "via", required_argument, NULL, 'i' },
         { "log", required_argument, NULL, 'L' },
@@ -122,6 +151,9 @@ options_parse(options_t *o, int argc, char **argv)
         case 'l': o->loss = atof(optarg); break;
         case 'S': o->seed = strtoull(optarg, NULL, 10); break;
         case 'M': o->migrate = atof(optarg); break;
+        case 'y': o->payload = (unsigned) atoi(optarg); break;
+        case 'o': o->drop = (unsigned) atoi(optarg); break;
+        case 'r': o->repeat_late = (unsigned) atoi(optarg); break;
         case '6': o->ipv6 = true; break;
         case 'i': o->via = optarg; break;
         case 'L': o->log = optarg; break;
@@ -143,12 +175,20 @@ options_parse(options_t *o, int argc, char **argv)
 
             return false;
 
+        case 'C':
+            if (options_client(o, optarg)) {
+                break;
+            }
+
+            return false;
+
         default:
             return false;
         }
     }
 
     return optind == argc && o->url != NULL && o->fps != 0
+           && o->payload <= PAYLOAD_MAX && o->repeat_late < HISTORY
            && (o->files[AUDIO] != NULL || o->files[VIDEO] != NULL)
            && (strcmp(o->setup, "actpass") == 0
                || strcmp(o->setup, "active") == 0
@@ -176,7 +216,15 @@ publisher_open(publisher_t *p)
 
     why = log_open(p);
 
-    return why != NULL ? why : publisher_media(p);
+    if (why == NULL) {
+        why = publisher_media(p);
+    }
+
+    if (p->options.payload != 0) {
+        p->media[VIDEO].payload_max = p->options.payload;
+    }
+
+    return why;
 }
 
 

@@ -8,6 +8,9 @@
 #include "log.h"
 
 
+#define HISTORY_FFMPEG  512
+
+
 typedef struct {
     publisher_t  *publisher;
     unsigned      which;
@@ -73,7 +76,15 @@ send_packet(publisher_t *p, const uint8_t *data, size_t len)
 
     memcpy(buf, data, len);
 
-    packet_number(p, buf);
+    if (p->options.client == CLIENT_OURS) {
+        packet_number(p, buf);
+
+    } else {
+        /* without extensions */
+        buf[0] &= 0xef;
+        memcpy(buf + 12, data + HEAD_SIZE, len - HEAD_SIZE);
+        len -= HEAD_SIZE - 12;
+    }
 
     if (cr_srtp_seal_rtp(p->srtp, buf, &len) != CR_OK) {
         return;
@@ -106,6 +117,30 @@ send_packet(publisher_t *p, const uint8_t *data, size_t len)
     if (p->options.garbage && random_below(p, 5) == 0) {
         send_garbage(p, buf, len);
     }
+}
+
+
+static void
+send_repetition(publisher_t *p, unsigned which, uint16_t seq)
+{
+    uint8_t          buf[PACKET_MAX + 2];
+    const packet_t  *old = &p->history[which][seq % HISTORY];
+
+    if (old->len == 0 || cr_get_u16(old->data + 2) != seq
+        || (p->options.client == CLIENT_FFMPEG
+            && (uint16_t) (p->streams[which].seq - seq) > HISTORY_FFMPEG))
+    {
+        return;
+    }
+
+    p->retransmitted++;
+
+    if (which == AUDIO || p->options.no_rtx) {
+        send_packet(p, old->data, old->len);
+        return;
+    }
+
+    send_packet(p, buf, packet_rtx(p, buf, old->data, old->len));
 }
 
 
@@ -142,7 +177,18 @@ send_payload(void *ctx, bool marker, const uint8_t *head, size_t head_len,
     s->packets++;
     s->octets += (uint32_t) (head_len + len);
 
+    if (which == VIDEO && s->packets == p->options.drop) {
+        p->sent++;
+        p->dropped++;
+        return;
+    }
+
     send_packet(p, b, packet->len);
+
+    if (p->repeat_due != 0 && s->packets >= p->repeat_due) {
+        p->repeat_due = 0;
+        send_repetition(p, VIDEO, p->repeat_seq);
+    }
 }
 
 
@@ -171,19 +217,14 @@ send_frame(publisher_t *p, unsigned which)
 void
 send_again(publisher_t *p, unsigned which, uint16_t seq)
 {
-    uint8_t          buf[PACKET_MAX + 2];
-    const packet_t  *old = &p->history[which][seq % HISTORY];
+    const stream_t  *s = &p->streams[which];
 
-    if (old->len == 0 || cr_get_u16(old->data + 2) != seq) {
-        return;
+    if (which == AUDIO || p->options.repeat_late == 0) {
+        send_repetition(p, which, seq);
+
+    } else if (p->repeat_due == 0) {
+        p->repeat_seq = seq;
+        p->repeat_due = s->packets - (uint16_t) (s->seq - seq)
+                        + p->options.repeat_late;
     }
-
-    p->retransmitted++;
-
-    if (which == AUDIO || p->options.no_rtx) {
-        send_packet(p, old->data, old->len);
-        return;
-    }
-
-    send_packet(p, buf, packet_rtx(p, buf, old->data, old->len));
 }
