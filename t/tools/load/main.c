@@ -23,11 +23,11 @@
 #include "load.h"
 
 
-#define CONNECT_US   30000000
+#define CONNECT_US   60000000
 #define WARM_US      2000000
 #define TICK_US      1000
 /* A delay of more is not made up for: a burst would measure something else. */
-#define STALL_US     20000
+#define STALL_US     200000
 #define EVENTS       256
 /* participants of a call */
 #define CALL         4
