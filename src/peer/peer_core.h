@@ -78,8 +78,9 @@ typedef struct {
     uint8_t                   fir_seq;
 
     bool                      probing;       /* a NACK's round trip */
+    bool                      probe_again;   /* asked more than once */
     uint16_t                  probe_seq;
-    int64_t                   probe_us;
+    int64_t                   probe_us;      /* first asked */
 } cr_peer_track_t;
 
 

@@ -19,6 +19,10 @@
 /* What an RTT may be believed to be. */
 #define CR_PEER_RTT_MIN_US       5000
 #define CR_PEER_RTT_MAX_US       2000000
+/* What part of the difference a measurement counts. */
+#define CR_PEER_RTT_DOWN         4
+#define CR_PEER_RTT_UP           8
+#define CR_PEER_RTT_AGAIN        16
 
 #define CR_PEER_RTCP_MAX         1200
 
@@ -377,16 +381,15 @@ cr_peer_rtcp_nack(cr_peer_track_t *track)
     cr_rtcp_write_nack(&rtcp.w, peer->ssrc, track->ssrc, seqs, n);
     cr_peer_rtcp_send(peer, &rtcp);
 
-    /* an answer to a repeated question does not tell to which one */
     for (i = 0; i < n && track->probing; i++) {
-        if (seqs[i] == track->probe_seq) {
-            track->probing = false;
-            return;
-        }
+        track->probe_again |= seqs[i] == track->probe_seq;
     }
 
-    if (!track->probing) {
+    if (!track->probing
+        || peer->now_us - track->probe_us > CR_PEER_RTT_MAX_US)
+    {
         track->probing = true;
+        track->probe_again = false;
         track->probe_seq = seqs[n - 1];
         track->probe_us = peer->now_us;
     }
@@ -396,7 +399,7 @@ cr_peer_rtcp_nack(cr_peer_track_t *track)
 void
 cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq)
 {
-    int64_t     rtt;
+    int64_t     rtt, divisor;
     cr_peer_t  *peer = track->peer;
 
     if (!track->probing || track->probe_seq != seq) {
@@ -412,8 +415,17 @@ cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq)
 
     rtt = cr_peer_min(rtt, CR_PEER_RTT_MAX_US);
 
-    /* RFC 6298 section 2 */
-    peer->rtt_us += (rtt - peer->rtt_us) / (peer->rtt_known ? 8 : 1);
+    /*
+     * An answer is never sooner than the round trip.  To a question asked
+     * again it may be later, but to ignore those (as RFC 6298 does) would be
+     * to ask too soon for ever, where the way is longer than was thought.
+     */
+    divisor = !peer->rtt_known ? 1
+              : rtt < peer->rtt_us ? CR_PEER_RTT_DOWN
+              : track->probe_again ? CR_PEER_RTT_AGAIN
+              : CR_PEER_RTT_UP;
+
+    peer->rtt_us += (rtt - peer->rtt_us) / divisor;
     peer->rtt_known = true;
 }
 

@@ -164,6 +164,57 @@ every_packet_lost_is_recovered_by_rtx(void **state)
 }
 
 
+/* 100 ms are assumed, so each question is asked again before its answer. */
+static void
+a_long_way_is_found_out_and_asked_at_its_pace(void **state)
+{
+    cr_peer_stats_t  before, after;
+
+    (void) state;
+
+    r.delay_us = 150000;
+    connect();
+    r.loss = 20;
+    remote_run(&r, 5000000);
+    cr_peer_stats(r.peer, &before);
+    assert_in_range(before.rtt_us, 270000, 400000);
+
+    remote_run(&r, 10000000);
+    cr_peer_stats(r.peer, &after);
+    assert_in_range(after.rtt_us, 290000, 360000);
+
+    /* hardly more than once for each that is lost, and that rarely again */
+    assert_true(after.recovered - before.recovered > 10);
+    assert_true(after.nacks - before.nacks
+                < (after.recovered - before.recovered) * 3 / 2 + 5);
+}
+
+
+static void
+a_way_that_becomes_longer_is_followed(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    connect();
+    r.loss = 50;
+    remote_run(&r, 3000000);
+    cr_peer_stats(r.peer, &stats);
+    assert_in_range(stats.rtt_us, 38000, 70000);
+
+    r.delay_us = 150000;
+    remote_run(&r, 60000000);
+    cr_peer_stats(r.peer, &stats);
+    assert_in_range(stats.rtt_us, 240000, 420000);
+
+    r.delay_us = 20000;
+    remote_run(&r, 20000000);
+    cr_peer_stats(r.peer, &stats);
+    assert_in_range(stats.rtt_us, 38000, 70000);
+}
+
+
 static void
 a_repetition_on_the_same_ssrc_does_as_well(void **state)
 {
@@ -603,6 +654,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         TEST(frames_come_out_as_they_were_sent),
         TEST(every_packet_lost_is_recovered_by_rtx),
+        TEST(a_long_way_is_found_out_and_asked_at_its_pace),
+        TEST(a_way_that_becomes_longer_is_followed),
         TEST(a_repetition_on_the_same_ssrc_does_as_well),
         TEST(what_cannot_be_had_is_given_up_and_a_keyframe_asked_for),
         TEST(all_is_learnt_without_signalled_ssrcs),
