@@ -81,6 +81,8 @@ typedef struct {
     bool                      probe_again;   /* asked more than once */
     uint16_t                  probe_seq;
     int64_t                   probe_us;      /* first asked */
+    bool                      asked;         /* ever; the newest: */
+    uint16_t                  asked_seq;
 } cr_peer_track_t;
 
 

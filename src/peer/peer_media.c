@@ -320,6 +320,7 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     track->stream = stream;
     track->ssrc = ssrc;
     track->probing = false;
+    track->asked = false;
     track->red_seen = false;
 
     return CR_OK;

@@ -23,6 +23,8 @@
 #define CR_PEER_RTT_DOWN         4
 #define CR_PEER_RTT_UP           8
 #define CR_PEER_RTT_AGAIN        16
+/* Where the way is long, it is asked sooner: so often in a hole's life. */
+#define CR_PEER_NACK_ROUNDS      12
 
 #define CR_PEER_RTCP_MAX         1200
 
@@ -366,12 +368,16 @@ cr_peer_rtcp_deadline(const cr_peer_t *peer)
 static void
 cr_peer_rtcp_nack(cr_peer_track_t *track)
 {
+    int64_t          rtt_us;
     uint16_t         seqs[CR_NACK_MAX];
     unsigned         i, n;
     cr_peer_t       *peer = track->peer;
     cr_peer_rtcp_t   rtcp;
 
-    n = cr_rtp_stream_nack(track->stream, peer->now_us, peer->rtt_us, seqs);
+    rtt_us = cr_peer_min(peer->rtt_us,
+                         peer->config.give_up_us / CR_PEER_NACK_ROUNDS);
+
+    n = cr_rtp_stream_nack(track->stream, peer->now_us, rtt_us, seqs);
 
     if (n == 0) {
         return;
@@ -384,6 +390,14 @@ cr_peer_rtcp_nack(cr_peer_track_t *track)
     for (i = 0; i < n && track->probing; i++) {
         track->probe_again |= seqs[i] == track->probe_seq;
     }
+
+    /* what is newer than all before is asked for the first time */
+    if (track->asked && (int16_t) (seqs[n - 1] - track->asked_seq) <= 0) {
+        return;
+    }
+
+    track->asked = true;
+    track->asked_seq = seqs[n - 1];
 
     if (!track->probing
         || peer->now_us - track->probe_us > CR_PEER_RTT_MAX_US)

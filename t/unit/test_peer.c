@@ -147,7 +147,8 @@ every_packet_lost_is_recovered_by_rtx(void **state)
 
     cr_peer_stats(r.peer, &stats);
     assert_true(stats.lost > 100);
-    assert_true(stats.recovered > 90);
+    assert_true(stats.recovered > 70);
+    assert_int_equal(stats.recovered + stats.given_up, stats.lost);
     assert_true(r.nacks > 100);
     assert_int_equal(r.wrong, 0);
     assert_true(r.got[1] + 3 >= r.sent[1] - r.began[1]);
@@ -183,10 +184,10 @@ a_long_way_is_found_out_and_asked_at_its_pace(void **state)
     cr_peer_stats(r.peer, &after);
     assert_in_range(after.rtt_us, 290000, 360000);
 
-    /* hardly more than once for each that is lost, and that rarely again */
+    /* a sixth of a second is waited at least: twice for each, rarely more */
     assert_true(after.recovered - before.recovered > 10);
     assert_true(after.nacks - before.nacks
-                < (after.recovered - before.recovered) * 3 / 2 + 5);
+                < (after.recovered - before.recovered) * 5 / 2 + 5);
 }
 
 
