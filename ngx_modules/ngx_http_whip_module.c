@@ -75,6 +75,13 @@ static ngx_command_t  ngx_http_whip_commands[] = {
       offsetof(ngx_http_whip_loc_conf_t, base_url),
       NULL },
 
+    { ngx_string("whip_ice_server"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_whip_ice_server,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -620,6 +627,7 @@ ngx_http_whip_create_loc_conf(ngx_conf_t *cf)
     }
 
     wlcf->base_url = NGX_CONF_UNSET_PTR;
+    wlcf->ice_servers = NGX_CONF_UNSET_PTR;
 
     return wlcf;
 }
@@ -635,6 +643,7 @@ ngx_http_whip_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_str_value(conf->cors_origin, prev->cors_origin, "*");
     ngx_conf_merge_ptr_value(conf->base_url, prev->base_url, NULL);
+    ngx_conf_merge_ptr_value(conf->ice_servers, prev->ice_servers, NULL);
 
     if (!conf->enable) {
         return NGX_CONF_OK;

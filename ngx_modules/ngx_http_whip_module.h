@@ -6,6 +6,7 @@
  *
  *     ngx_http_whip_module.c     directives, paths and methods
  *     ngx_http_whip_post.c       an offer makes a session
+ *     ngx_http_whip_link.c       ICE servers
  *     ngx_http_whip_patch.c      trickle ICE and ICE restarts
  *     ngx_http_whip_response.c   headers, problem bodies
  */
@@ -34,6 +35,7 @@ typedef struct {
     ngx_flag_t                 enable;
     ngx_str_t                  cors_origin;
     ngx_http_complex_value_t  *base_url;
+    ngx_array_t               *ice_servers;   /* NULL: none */
 } ngx_http_whip_loc_conf_t;
 
 
@@ -47,6 +49,15 @@ typedef struct {
 
 ngx_int_t ngx_http_whip_post(ngx_http_request_t *r,
     ngx_http_whip_ctx_t *ctx);
+
+
+/* ngx_http_whip_link.c */
+
+char *ngx_http_whip_ice_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+/* The Link headers of a new session. */
+ngx_int_t ngx_http_whip_link(ngx_http_request_t *r,
+    const char *participant_id);
 
 
 /* ngx_http_whip_patch.c */

@@ -138,7 +138,8 @@ ngx_http_whip_created(ngx_http_request_t *r, ngx_http_whip_ctx_t *ctx,
         || ngx_http_whip_etag(r, local->etag) != NGX_OK
         || ngx_http_whip_header_text(r, "Accept-Patch",
                                      "application/trickle-ice-sdpfrag")
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_whip_link(r, ctx->info.participant_id) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -11,13 +11,20 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Whip;
+use Digest::SHA qw(hmac_sha1_base64);
 use JSON::PP qw(decode_json);
 use Test::More;
 
 
 my $nginx = CallRecorder::Whip->nginx(rtc => 'connect_timeout 5s;',
     server => 'location /narrow/ { whip; whip_cors_origin https://a.example;
-                   whip_base_url https://rec.example/x/; }');
+                   whip_base_url https://rec.example/x/; }
+        location /ice/ {
+            whip;
+            whip_ice_server stun:stun.example:3478;
+            whip_ice_server turn:turn.example?transport=udp
+                            turns:turn.example secret=north-star ttl=2h;
+        }');
 
 
 sub problem
@@ -102,6 +109,34 @@ $res = $nginx->request(POST => '/whip/room', token => token(),
     body => CallRecorder::Whip::offer('chromium156-av'));
 like($res->{headers}{location}, qr{^http://calls\.example:8443/whip/room/},
     'Location has the host of the request');
+
+
+# ---- ICE servers
+
+$res = $nginx->request(POST => '/ice/room', token => token(sub => 'alice'),
+    headers => ['Content-Type' => 'application/sdp'],
+    body => CallRecorder::Whip::offer('chromium156-av'));
+is($res->{status}, 201, 'ICE servers');
+
+my @link = split /, (?=<)/, $res->{headers}{link};
+is(@link, 3, 'a Link for each URL');
+is($link[0], '<stun:stun.example:3478>; rel="ice-server"', 'STUN');
+
+my ($user, $pass)
+    = $link[1] =~ /; username="(\d+:alice)"; credential="(.{27}=)"; /;
+ok($user, 'TURN') or diag $link[1];
+like($link[1], qr/^<turn:turn\.example\?transport=udp>; rel="ice-server"; /,
+    'its URL');
+like($link[1], qr/; credential-type="password"$/, 'and type');
+like($link[2], qr/^<turns:turn\.example>;.* credential="\Q$pass\E"/,
+    'TURN over TLS has the same credentials');
+is($pass, hmac_sha1_base64($user, 'north-star') . '=',
+    'the password is that of the user name');
+cmp_ok(abs(($user =~ /(\d+)/)[0] - time - 7200), '<', 10, 'for two hours');
+
+$res = $nginx->request(OPTIONS => '/ice/room');
+is($res->{headers}{link}, undef, 'nobody gets them without a token');
+unlike($nginx->error_log, qr/north-star|\Q$pass\E/, 'nothing is logged');
 
 
 # ---- who may publish
