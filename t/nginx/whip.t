@@ -431,4 +431,27 @@ unlike($res->{body}, qr/VP8/, 'and no other');
 like($res->{body}, qr/^b=TIAS:1048576\r$/m, 'max_bitrate');
 $nginx->stop;
 
+
+# ---- ICE servers that are refused
+
+for (['turn:turn.example', 'needs a secret', 'TURN without a secret'],
+     ['stun:a secret=', 'empty secret', 'an empty secret'],
+     ['turn:a secret=north-star ttl=soon', 'invalid ttl', 'a bad ttl'],
+     ['secret=north-star', 'has no URL', 'a secret alone'],
+     ['http://a secret=north-star', 'takes stun:', 'another scheme'],
+     ['turn:a secrets=north-star', 'takes stun:', 'a misspelt secret'],
+     ["'stun:a>,<stun:b'", 'takes stun:', 'a URL that leaves its brackets'])
+{
+    my ($args, $why, $name) = @$_;
+
+    $nginx->configure(CallRecorder::Whip->conf(
+        http => "whip_ice_server $args;"));
+
+    my ($good, $out) = $nginx->test;
+
+    ok(!$good, "$name is refused");
+    like($out, qr/"whip_ice_server" directive .*$why/, 'and why');
+    unlike($out, qr/north-star/, 'without its secret');
+}
+
 done_testing();
