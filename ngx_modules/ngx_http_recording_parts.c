@@ -68,6 +68,7 @@ ngx_http_recording_parts_handler(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_recording_mix_module);
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
     /* a rewrite may have left less than the location's name */
 
     tail.len = r->uri.len - ngx_min(clcf->name.len, r->uri.len);
@@ -186,6 +187,12 @@ ngx_http_recording_parts_find(ngx_http_request_t *r,
 
         return NGX_OK;
 
+    case NGX_ABORT:
+        *rc = ngx_http_recording_parts_error(r, NGX_HTTP_CONFLICT,
+                              "attempt_superseded",
+                              "the token is not the running attempt's");
+        return NGX_DECLINED;
+
     case NGX_DONE:
         if (ctx->path.action == CR_PARTS_COMPLETE) {
 
@@ -200,15 +207,7 @@ ngx_http_recording_parts_find(ngx_http_request_t *r,
             return NGX_DECLINED;
         }
 
-        *rc = ngx_http_recording_parts_error(r, 410, "recording_gone",
-                                   "the recording takes no results any more");
-        return NGX_DECLINED;
-
-    case NGX_ABORT:
-        *rc = ngx_http_recording_parts_error(r, NGX_HTTP_CONFLICT,
-                              "attempt_superseded",
-                              "the token is not the running attempt's");
-        return NGX_DECLINED;
+        /* fall through */
 
     default:
         *rc = ngx_http_recording_parts_error(r, 410, "recording_gone",
