@@ -18,6 +18,7 @@ use JSON::PP qw(decode_json);
 use POSIX ();
 
 my $BIN = $CallRecorder::Recorder::BIN;
+
 # A publisher's last frames: nobody misses what nothing follows.
 my $TAIL_US = 1_000_000;
 
@@ -151,8 +152,8 @@ sub digest
 
 # What of a publisher's frames is in the chunks: for v and a { sent, whole,
 # shown, strange, missing => [indices] }.  shown: whole back to its keyframe;
-# strange: frames in the chunks that were never sent so, which is what an
-# incomplete one is.
+# strange: frames in the chunks, but for the end, that were never sent so, which
+# is what an incomplete one is.
 sub judge
 {
     my ($nginx, $call, $id, $pub) = @_;
@@ -194,7 +195,7 @@ sub compare
     my ($sent, $found) = @_;
 
     my (%where, %whole);
-    my ($next, $strange) = (0, 0);
+    my ($next, $strange, $tail) = (0, 0, 0);
 
     push @{ $where{ $sent->[$_]{digest} } }, $_ for 0 .. $#$sent;
 
@@ -204,10 +205,13 @@ sub compare
         shift @$list while @$list && $list->[0] < $next;
 
         if (!@$list) {
-            $strange++;
+            $tail++;
             next;
         }
 
+        # not the last frame of all: nobody can know that it goes on
+        $strange += $tail;
+        $tail = 0;
         $next = shift @$list;
         $whole{ $next++ } = 1;
     }
