@@ -48,22 +48,6 @@ create(void)
 }
 
 
-static void
-connect(void)
-{
-    unsigned  i;
-
-    create();
-
-    for (i = 0; i < 100 && r.state != CR_PEER_CONNECTED; i++) {
-        remote_run(&r, 50000);
-    }
-
-    assert_int_equal(r.state, CR_PEER_CONNECTED);
-    assert_int_equal(r.reason, CR_PEER_ALIVE);
-}
-
-
 /* All frames but those on their way came out, as they were sent. */
 static void
 assert_whole(unsigned held)
@@ -91,7 +75,7 @@ frames_come_out_as_they_were_sent(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 10000000);
 
     cr_peer_stats(r.peer, &stats);
@@ -139,7 +123,7 @@ every_packet_lost_is_recovered_by_rtx(void **state)
 
     r.session.media[0].fb_nack = false;
     r.loss = 0;
-    connect();
+    remote_connect(&r);
     r.loss = 100;
     remote_run(&r, 10000000);
     r.loss = 0;
@@ -174,7 +158,7 @@ a_long_way_is_found_out_and_asked_at_its_pace(void **state)
     (void) state;
 
     r.delay_us = 150000;
-    connect();
+    remote_connect(&r);
     r.loss = 20;
     remote_run(&r, 5000000);
     cr_peer_stats(r.peer, &before);
@@ -198,7 +182,7 @@ a_way_that_becomes_longer_is_followed(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     r.loss = 50;
     remote_run(&r, 3000000);
     cr_peer_stats(r.peer, &stats);
@@ -226,7 +210,7 @@ a_repetition_on_the_same_ssrc_does_as_well(void **state)
     r.no_rtx = true;
     r.session.media[1].rtx_pt = 0;
     r.session.media[1].rtx_ssrc = 0;
-    connect();
+    remote_connect(&r);
     r.loss = 50;
     remote_run(&r, 5000000);
     r.loss = 0;
@@ -247,7 +231,7 @@ what_cannot_be_had_is_given_up_and_a_keyframe_asked_for(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
     assert_int_equal(r.keyframes, 1);
 
@@ -284,7 +268,7 @@ all_is_learnt_without_signalled_ssrcs(void **state)
 
     r.session.media[1].ssrc = 0;
     r.session.media[1].rtx_ssrc = 0;
-    connect();
+    remote_connect(&r);
     r.loss = 20;
     remote_run(&r, 5000000);
     r.loss = 0;
@@ -303,7 +287,7 @@ payload_types_serve_without_extensions(void **state)
     r.no_ext = true;
     r.session.media[1].ssrc = 0;
     r.session.media[1].rtx_ssrc = 0;
-    connect();
+    remote_connect(&r);
     r.loss = 20;
     remote_run(&r, 5000000);
     r.loss = 0;
@@ -322,7 +306,7 @@ close_hands_out_what_waited_for_a_hole(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 500000);
     r.loss = 1000;
     remote_run(&r, 100000);
@@ -379,7 +363,7 @@ fir_serves_where_pli_is_not_known(void **state)
 
     r.session.media[1].fb_pli = false;
     r.session.media[1].fb_fir = true;
-    connect();
+    remote_connect(&r);
     remote_run(&r, 500000);
     cr_peer_request_keyframe(r.peer, 1, r.now_us);
     remote_run(&r, 500000);
@@ -397,7 +381,7 @@ remb_serves_where_transport_cc_is_not_known(void **state)
     r.session.media[0].fb_twcc = false;
     r.session.media[1].fb_twcc = false;
     r.session.media[1].fb_remb = true;
-    connect();
+    remote_connect(&r);
     remote_run(&r, 5000000);
     assert_true(r.rembs >= 4);
     assert_int_equal(r.twccs, 0);
@@ -423,7 +407,7 @@ orientation_becomes_rotation(void **state)
 {
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 300000);
     assert_int_equal(r.rotation, 0);
     r.cvo = 1;
@@ -443,7 +427,7 @@ sound_with_redundancy_survives_single_losses(void **state)
 
     r.session.media[0].red_pt = REMOTE_RED_PT;
     r.red = true;
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
 
     r.lose_sound = 5;
@@ -466,7 +450,7 @@ what_redundancy_lacks_is_a_gap(void **state)
 
     r.session.media[0].red_pt = REMOTE_RED_PT;
     r.red = true;
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
 
     /* 200 ms of packets: the last one is in the one behind it */
@@ -492,7 +476,7 @@ a_new_ssrc_takes_a_track_over(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
 
     /* not while the old one is there: only one of two layers is taken */
@@ -526,7 +510,7 @@ garbage_disturbs_nothing(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
 
     for (i = 0; i < 5000; i++) {
         len = test_env_next(&r.env) % sizeof(buf);
@@ -559,7 +543,7 @@ replayed_and_forged_media_changes_nothing(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     n = 0;
 
     for (i = 0; i < 500; i++) {
@@ -598,7 +582,7 @@ many_ssrcs_are_bounded(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 500000);
     live = r.env.live;
 
@@ -622,7 +606,7 @@ running_out_of_memory_at_any_moment_is_survived(void **state)
     (void) state;
 
     /* how many there are to fail */
-    connect();
+    remote_connect(&r);
     r.loss = 100;
     remote_run(&r, 1000000);
     calls = r.env.calls;

@@ -49,28 +49,12 @@ create(void)
 
 
 static void
-connect(void)
-{
-    unsigned  i;
-
-    create();
-
-    for (i = 0; i < 100 && r.state != CR_PEER_CONNECTED; i++) {
-        remote_run(&r, 50000);
-    }
-
-    assert_int_equal(r.state, CR_PEER_CONNECTED);
-    assert_int_equal(r.reason, CR_PEER_ALIVE);
-}
-
-
-static void
 a_passive_offer_makes_us_the_dtls_client(void **state)
 {
     (void) state;
 
     r.session.dtls_client = true;
-    connect();
+    remote_connect(&r);
     remote_run(&r, 2000000);
     assert_true(r.got[1] > 50);
     assert_int_equal(r.wrong, 0);
@@ -83,7 +67,7 @@ a_handshake_gets_through_heavy_loss(void **state)
     (void) state;
 
     r.loss = 300;
-    connect();
+    remote_connect(&r);
     r.loss = 0;
     remote_run(&r, 2000000);
     assert_true(r.got[1] > 50);
@@ -126,7 +110,7 @@ silence_expires_the_consent(void **state)
 {
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
     r.silent = true;
     remote_run(&r, 29000000);
@@ -143,7 +127,7 @@ checks_alone_keep_the_consent(void **state)
 {
     (void) state;
 
-    connect();
+    remote_connect(&r);
     r.next_us[0] = INT64_MAX;
     r.next_us[1] = INT64_MAX;
     r.last_sr_us = INT64_MAX / 2;
@@ -157,7 +141,7 @@ bye_of_all_and_silence_is_the_end(void **state)
 {
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
     r.next_us[0] = INT64_MAX;
     r.next_us[1] = INT64_MAX;
@@ -178,7 +162,7 @@ bye_of_one_is_not(void **state)
 {
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
     remote_bye(&r, REMOTE_VIDEO_SSRC);
     r.no_video = true;
@@ -198,7 +182,7 @@ close_notify_closes(void **state)
 {
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 500000);
     cr_dtls_close(r.dtls);
     remote_run(&r, 100000);
@@ -261,7 +245,7 @@ dtls_from_an_unproven_address_is_not_looked_at(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     other = r.addr;
     other.port++;
     assert_int_equal(cr_peer_input(r.peer, &other, alert, 15, r.now_us),
@@ -277,7 +261,7 @@ nomination_moves_what_is_sent(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     remote_run(&r, 1000000);
     rrs = r.rrs;
 
@@ -299,7 +283,7 @@ an_ice_restart_changes_the_credentials(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     assert_int_equal(cr_peer_restart(r.peer, "new", "new-password-of-22-long",
                                      "their", "whatever"), CR_OK);
 

@@ -1,0 +1,228 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * What the publisher sends: frames of known bytes, repeats, reports.
+ */
+
+#include "remote.h"
+
+
+size_t
+remote_frame(unsigned video, unsigned n, bool key, uint8_t *buf)
+{
+    size_t    i, size;
+    uint32_t  x;
+
+    size = video ? 200 + n * 7919 % 4000 : 20 + n % 100;
+    x = n * 2654435761u + video;
+
+    for (i = 0; i < size; i++) {
+        x = x * 1664525 + 1013904223;
+        buf[i] = (uint8_t) (x >> 24);
+    }
+
+    if (video) {
+        /* RFC 7741 section 4.3, RFC 6386 section 9.1: 640x480 */
+        buf[0] = key ? 0x10 : 0x11;
+
+        if (key) {
+            memcpy(buf + 3, "\x9d\x01\x2a\x80\x02\xe0\x01", 7);
+        }
+
+    } else {
+        /* RFC 6716 section 3.1: CELT, 20 ms, one frame */
+        buf[0] = 0xf8;
+    }
+
+    return size;
+}
+
+
+static void
+remote_rtp_send(remote_t *r, const uint8_t *data, size_t len)
+{
+    uint8_t  buf[1500];
+
+    memcpy(buf, data, len);
+
+    /* the transport-wide number is a new one in each repetition */
+    if (!r->no_ext) {
+        cr_put_u16(buf + 17, r->twcc_seq++);
+    }
+
+    if (cr_srtp_seal_rtp(r->srtp, buf, &len) == CR_OK) {
+        remote_put(r, true, buf, len);
+    }
+}
+
+
+static uint8_t *
+remote_header(remote_t *r, uint8_t *p, unsigned video, bool marker)
+{
+    p[0] = r->no_ext ? 0x80 : 0x90;
+    p[1] = (uint8_t) ((marker ? 0x80 : 0)
+                      | (video ? REMOTE_VIDEO_PT : REMOTE_AUDIO_PT));
+    cr_put_u16(p + 2, r->seq[video]++);
+    cr_put_u32(p + 4, r->timestamp[video] + (video ? r->shift : 0));
+    cr_put_u32(p + 8, video ? r->video_ssrc : REMOTE_AUDIO_SSRC);
+
+    if (r->no_ext) {
+        return p + 12;
+    }
+
+    /* RFC 8285 section 4.2: two words with twcc, mid and orientation */
+    cr_put_u32(p + 12, 0xbede0002);
+    p[16] = REMOTE_EXT_TWCC << 4 | 1;
+    p[19] = REMOTE_EXT_MID << 4;
+    p[20] = video ? '1' : '0';
+    p[21] = p[22] = p[23] = 0;
+
+    if (video && marker) {
+        p[21] = REMOTE_EXT_CVO << 4;
+        p[22] = r->cvo;
+    }
+
+    return p + 24;
+}
+
+
+/* RFC 2198: the frame before this one, and the heads of both. */
+static uint8_t *
+remote_red(remote_t *r, uint8_t *header, uint8_t *p)
+{
+    size_t   size;
+    uint8_t  frame[8192];
+
+    size = remote_frame(0, r->sent[0] - 1, false, frame);
+
+    header[1] = REMOTE_RED_PT;
+    p[0] = 0x80 | REMOTE_AUDIO_PT;
+    cr_put_u24(p + 1, (uint32_t) (960 << 10 | size));
+    p[4] = REMOTE_AUDIO_PT;
+    memcpy(p + 5, frame, size);
+
+    return p + 5 + size;
+}
+
+
+void
+remote_media(remote_t *r, unsigned video)
+{
+    bool      key, last;
+    size_t    size, pos, n, i;
+    uint8_t   frame[8192], buf[1300], *p;
+
+    key = video && r->want_keyframe;
+    size = remote_frame(video, r->sent[video], key, frame);
+
+    for (pos = 0; pos < size; pos += n) {
+        n = size - pos < REMOTE_CHUNK ? size - pos : REMOTE_CHUNK;
+        last = pos + n == size;
+        p = remote_header(r, buf, video, video && last);
+
+        if (video) {
+            /* RFC 7741 section 4.2: S in the first packet */
+            *p++ = pos == 0 ? 0x10 : 0;
+
+        } else if (r->red) {
+            p = remote_red(r, buf, p);
+        }
+
+        memcpy(p, frame + pos, n);
+        p += n;
+
+        if (video) {
+            i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
+            r->history[i].len = (size_t) (p - buf);
+            memcpy(r->history[i].data, buf, (size_t) (p - buf));
+            r->want_keyframe = false;
+
+        } else if (r->lose_sound && r->sent[0] % r->lose_sound == 0) {
+            continue;
+        }
+
+        remote_rtp_send(r, buf, (size_t) (p - buf));
+    }
+
+    r->sent[video]++;
+    r->timestamp[video] += video ? 3000 : 960;
+}
+
+
+void
+remote_repeat(remote_t *r, uint16_t seq)
+{
+    size_t   len, head;
+    uint8_t  buf[1400], *old;
+
+    old = r->history[seq % REMOTE_HISTORY].data;
+    len = r->history[seq % REMOTE_HISTORY].len;
+
+    if (len == 0 || cr_get_u16(old + 2) != seq) {
+        return;
+    }
+
+    if (r->no_rtx) {
+        remote_rtp_send(r, old, len);
+        return;
+    }
+
+    /* RFC 4588 section 4 */
+    head = r->no_ext ? 12 : 24;
+    memcpy(buf, old, head);
+    memcpy(buf + head + 2, old + head, len - head);
+    cr_put_u16(buf + head, seq);
+    buf[1] = (uint8_t) ((old[1] & 0x80) | REMOTE_RTX_PT);
+    cr_put_u16(buf + 2, r->rtx_seq++);
+    cr_put_u32(buf + 8, REMOTE_RTX_SSRC);
+    remote_rtp_send(r, buf, len + 2);
+}
+
+
+static void
+remote_rtcp_send(remote_t *r, cr_writer_t *w)
+{
+    size_t  len = cr_writer_len(w);
+
+    if (cr_srtp_seal_rtcp(r->srtp, w->start, &len) == CR_OK) {
+        remote_put(r, true, w->start, len);
+    }
+}
+
+
+void
+remote_sr(remote_t *r, unsigned video)
+{
+    uint8_t       buf[256];
+    int64_t       us;
+    cr_writer_t   w;
+    cr_rtcp_sr_t  sr;
+
+    us = r->now_us + 1000000000;
+    memset(&sr, 0, sizeof(sr));
+    sr.ntp = (uint64_t) (us / 1000000) << 32
+             | ((uint64_t) (us % 1000000) << 32) / 1000000;
+    sr.rtp_timestamp = video
+        ? 1000 + r->shift
+          + (uint32_t) ((r->now_us - REMOTE_START_US) * 9 / 100)
+        : 2000 + (uint32_t) ((r->now_us - REMOTE_START_US) * 48 / 1000);
+
+    cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);
+    cr_rtcp_write_sr(&w, video ? r->video_ssrc : REMOTE_AUDIO_SSRC, &sr);
+    cr_rtcp_write_sdes(&w, r->video_ssrc, "remote");
+    remote_rtcp_send(r, &w);
+}
+
+
+void
+remote_bye(remote_t *r, uint32_t ssrc)
+{
+    uint8_t      buf[256];
+    cr_writer_t  w;
+
+    cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);
+    cr_rtcp_write_rr(&w, ssrc, NULL, 0);
+    cr_rtcp_write_bye(&w, ssrc);
+    remote_rtcp_send(r, &w);
+}
