@@ -115,6 +115,12 @@ cr_status_e cr_peer_restart(cr_peer_t *peer, const char *local_ufrag,
     const char *local_pwd, const char *remote_ufrag,
     const char *remote_pwd);
 
+/*
+ * Nothing can be sent there any more (a TCP connection was closed): another
+ * proven address serves, if there is one, until the publisher nominates.
+ */
+void cr_peer_path_lost(cr_peer_t *peer, const cr_addr_t *addr);
+
 /* Asks for a keyframe (PLI or FIR), not more often than the floor; a call
  * under the floor is remembered and sent when the floor is over. */
 void cr_peer_request_keyframe(cr_peer_t *peer, unsigned track,

@@ -182,6 +182,30 @@ cr_peer_ice_path(const cr_peer_t *peer, const cr_addr_t *from)
 }
 
 
+void
+cr_peer_path_lost(cr_peer_t *peer, const cr_addr_t *addr)
+{
+    unsigned  i;
+
+    for (i = 0; i < peer->npaths; i++) {
+        if (cr_addr_equal(&peer->paths[i], addr)) {
+            peer->npaths--;
+            memmove(&peer->paths[i], &peer->paths[i + 1],
+                    (peer->npaths - i) * sizeof(cr_addr_t));
+            break;
+        }
+    }
+
+    if (cr_addr_equal(&peer->remote, addr)) {
+        peer->nominated = false;
+
+        if (peer->npaths != 0) {
+            peer->remote = peer->paths[0];
+        }
+    }
+}
+
+
 cr_status_e
 cr_peer_restart(cr_peer_t *peer, const char *local_ufrag,
     const char *local_pwd, const char *remote_ufrag, const char *remote_pwd)

@@ -70,6 +70,7 @@ typedef struct {
     uint32_t     session_version;
     cr_addr_t    candidates[CR_SDP_CANDIDATE_MAX];   /* UDP host */
     uint8_t      ncandidates;
+    bool         tcp;                /* each of them also TCP passive */
     uint32_t     max_bitrate;        /* b=TIAS per video m-line, 0: none */
 } cr_sdp_local_t;
 

@@ -4,7 +4,7 @@
  *
  * The answer to a negotiated offer (RFC 8829 section 5.3.1): an ICE-lite
  * agent (RFC 8445 section 2.5) that only receives, with everything on one
- * UDP port.
+ * port.
  */
 
 
@@ -15,6 +15,13 @@
 #include <stdio.h>
 
 
+/* RFC 8445 section 5.1.2.2; libwebrtc's value for TCP */
+#define SDP_PREF_HOST      126u
+#define SDP_PREF_HOST_TCP  90u
+/* RFC 6544 section 4.2: a direction */
+#define SDP_PREF_PASSIVE   4u
+
+
 static void sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
     const cr_sdp_mline_t *mline, const cr_media_params_t *media,
     const cr_sdp_session_t *session, const cr_sdp_local_t *local);
@@ -23,6 +30,8 @@ static void sdp_write_payloads(cr_writer_t *w,
 static void sdp_write_extmap(cr_writer_t *w, const cr_sdp_mline_t *mline);
 static void sdp_write_rejected(cr_writer_t *w,
     const cr_sdp_mline_t *mline);
+static void sdp_write_candidate(cr_writer_t *w, const cr_addr_t *addr,
+    unsigned i, cr_transport_e transport);
 static const cr_media_params_t *sdp_find_media(
     const cr_sdp_session_t *session, unsigned mline);
 
@@ -251,37 +260,66 @@ cr_sdp_write_ice(cr_writer_t *w, const cr_sdp_local_t *local)
 }
 
 
-/* RFC 8839 section 5.1; priorities by RFC 8445 section 5.1.2.1. */
+/*
+ * RFC 8839 section 5.1; priorities by RFC 8445 section 5.1.2.1.  Those of TCP
+ * (RFC 6544 section 4.5) come behind all of UDP, for peers that can do no
+ * better.
+ */
 
 void
 cr_sdp_write_candidates(cr_writer_t *w, const cr_sdp_local_t *local)
 {
-    unsigned          i, j;
-    uint32_t          priority;
-    const cr_addr_t  *addr;
+    unsigned  i;
 
     for (i = 0; i < local->ncandidates && i < CR_SDP_CANDIDATE_MAX; i++) {
-        addr = &local->candidates[i];
-        priority = 126u << 24 | (65535u - i) << 8 | 255;
+        sdp_write_candidate(w, &local->candidates[i], i, CR_UDP);
+    }
 
-        cr_sdp_printf(w, "a=candidate:%u 1 udp %" PRIu32 " ", i + 1,
-                      priority);
-
-        if (addr->family == 4) {
-            cr_sdp_printf(w, "%u.%u.%u.%u", addr->ip[0], addr->ip[1],
-                          addr->ip[2], addr->ip[3]);
-
-        } else {
-            for (j = 0; j < 16; j += 2) {
-                cr_sdp_printf(w, "%s%x", j == 0 ? "" : ":",
-                              cr_get_u16(&addr->ip[j]));
-            }
-        }
-
-        cr_sdp_printf(w, " %u typ host\r\n", addr->port);
+    for (i = 0; local->tcp && i < local->ncandidates
+                && i < CR_SDP_CANDIDATE_MAX; i++)
+    {
+        sdp_write_candidate(w, &local->candidates[i], i, CR_TCP);
     }
 
     cr_sdp_printf(w, "a=end-of-candidates\r\n");
+}
+
+
+static void
+sdp_write_candidate(cr_writer_t *w, const cr_addr_t *addr, unsigned i,
+    cr_transport_e transport)
+{
+    unsigned  j;
+    uint32_t  foundation, local_pref, type_pref;
+
+    if (transport == CR_UDP) {
+        foundation = i + 1;
+        type_pref = SDP_PREF_HOST;
+        local_pref = 65535 - i;
+
+    } else {
+        foundation = CR_SDP_CANDIDATE_MAX + i + 1;
+        type_pref = SDP_PREF_HOST_TCP;
+        local_pref = SDP_PREF_PASSIVE << 13 | (8191 - i);
+    }
+
+    cr_sdp_printf(w, "a=candidate:%" PRIu32 " 1 %s %" PRIu32 " ", foundation,
+                  transport == CR_UDP ? "udp" : "tcp",
+                  type_pref << 24 | local_pref << 8 | 255);
+
+    if (addr->family == 4) {
+        cr_sdp_printf(w, "%u.%u.%u.%u", addr->ip[0], addr->ip[1],
+                      addr->ip[2], addr->ip[3]);
+
+    } else {
+        for (j = 0; j < 16; j += 2) {
+            cr_sdp_printf(w, "%s%x", j == 0 ? "" : ":",
+                          cr_get_u16(&addr->ip[j]));
+        }
+    }
+
+    cr_sdp_printf(w, " %u typ host%s\r\n", addr->port,
+                  transport == CR_UDP ? "" : " tcptype passive");
 }
 
 

@@ -40,8 +40,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .fingerprint = "sha-256 "
                        "5B:2F:38:9E:5E:1E:D7:BC:4B:FA:5F:B8:D4:25:D6:B9:"
                        "FB:44:C5:44:AC:19:E0:6E:F4:C9:2A:EE:64:E8:CD:49",
-        .candidates = { { 4, 3478, { 192, 0, 2, 1 } }, { 6, 3478, { 1 } } },
+        .candidates = {
+            { .family = 4, .port = 3478, .ip = { 192, 0, 2, 1 } },
+            { .family = 6, .port = 3478, .ip = { 1 } }
+        },
         .ncandidates = 2,
+        .tcp = true,
         .max_bitrate = 1000000
     };
 

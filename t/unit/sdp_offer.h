@@ -92,8 +92,8 @@ static const cr_sdp_local_t  local = {
     .session_id = 4242424242424242,
     .session_version = 7,
     .candidates = {
-        { 4, 3478, { 192, 0, 2, 1 } },
-        { 6, 3478, { 0xfd, 0, [15] = 2 } }
+        { .family = 4, .port = 3478, .ip = { 192, 0, 2, 1 } },
+        { .family = 6, .port = 3478, .ip = { 0xfd, 0, [15] = 2 } }
     },
     .ncandidates = 2
 };

@@ -277,6 +277,84 @@ nomination_moves_what_is_sent(void **state)
 
 
 static void
+an_address_is_of_its_transport(void **state)
+{
+    uint8_t    alert[15] = { 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2,
+                             40 };
+    unsigned   success;
+    cr_addr_t  udp;
+
+    (void) state;
+
+    connect();
+
+    /* the same numbers, by TCP: nobody has proven that */
+    udp = r.addr;
+    r.addr.transport = CR_TCP;
+    assert_int_equal(cr_peer_input(r.peer, &r.addr, alert, 15, r.now_us),
+                     CR_DECLINED);
+    assert_int_equal(cr_peer_state(r.peer), CR_PEER_CONNECTED);
+
+    /* what answers a check goes where that came from */
+    success = r.stun_success;
+    remote_stun(&r, LOCAL_UFRAG ":" REMOTE_UFRAG, LOCAL_PWD, true, false);
+    r.silent = true;
+    remote_run(&r, 50000);
+    assert_int_equal(r.stun_success, success + 1);
+
+    /* and what is sent by itself, where the nomination was */
+    success = r.rrs;
+    remote_run(&r, 3000000);
+    assert_true(r.rrs <= success + 1);
+    r.addr = udp;
+    remote_run(&r, 3000000);
+    assert_true(r.rrs >= success + 2);
+}
+
+
+static void
+a_lost_path_leaves_the_others(void **state)
+{
+    unsigned   rrs;
+    cr_addr_t  tcp, udp;
+
+    (void) state;
+
+    connect();
+    udp = r.addr;
+
+    /* the publisher goes on over TCP, and its connection is closed */
+    r.addr.transport = CR_TCP;
+    remote_stun(&r, LOCAL_UFRAG ":" REMOTE_UFRAG, LOCAL_PWD, true, true);
+    r.silent = true;
+    remote_run(&r, 1000000);
+    tcp = r.addr;
+    r.addr = udp;
+    rrs = r.rrs;
+    remote_run(&r, 3000000);
+    assert_true(r.rrs <= rrs + 1);
+
+    cr_peer_path_lost(r.peer, &tcp);
+    rrs = r.rrs;
+    remote_run(&r, 3000000);
+    assert_true(r.rrs >= rrs + 2);
+
+    /* the last one too: the first valid check is the next */
+    cr_peer_path_lost(r.peer, &tcp);
+    cr_peer_path_lost(r.peer, &udp);
+    r.addr = tcp;
+    r.addr.port++;
+    rrs = r.rrs;
+    r.silent = false;
+    remote_stun(&r, LOCAL_UFRAG ":" REMOTE_UFRAG, LOCAL_PWD, true, false);
+    r.silent = true;
+    remote_run(&r, 3000000);
+    assert_true(r.rrs >= rrs + 2);
+    assert_int_equal(r.state, CR_PEER_CONNECTED);
+}
+
+
+static void
 an_ice_restart_changes_the_credentials(void **state)
 {
     unsigned  success;
@@ -358,6 +436,8 @@ main(void)
         TEST(a_role_conflict_is_answered_487),
         TEST(dtls_from_an_unproven_address_is_not_looked_at),
         TEST(nomination_moves_what_is_sent),
+        TEST(an_address_is_of_its_transport),
+        TEST(a_lost_path_leaves_the_others),
         TEST(an_ice_restart_changes_the_credentials),
         TEST(sessions_that_cannot_be_are_refused),
         TEST(every_reason_has_a_word),

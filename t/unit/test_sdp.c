@@ -370,6 +370,34 @@ the_bitrate_is_asked_of_video_alone(void **state)
 }
 
 
+static void
+tcp_candidates_stand_behind_those_of_udp(void **state)
+{
+    size_t          len;
+    cr_sdp_local_t  with_tcp;
+
+    (void) state;
+
+    with_tcp = local;
+    with_tcp.tcp = true;
+
+    assert_int_equal(negotiate(offer), CR_OK);
+    len = cr_sdp_write_answer(answer, sizeof(answer) - 1, offer,
+                              sizeof(offer) - 1, &session, &with_tcp);
+    answer[len] = '\0';
+
+    /* RFC 6544 section 4.5, priorities by its section 4.2 */
+    assert_answered(
+        "a=candidate:1 1 udp 2130706431 192.0.2.1 3478 typ host\r\n"
+        "a=candidate:2 1 udp 2130706175 fd00:0:0:0:0:0:0:2 3478 typ host\r\n"
+        "a=candidate:9 1 tcp 1520435199 192.0.2.1 3478 typ host "
+            "tcptype passive\r\n"
+        "a=candidate:10 1 tcp 1520434943 fd00:0:0:0:0:0:0:2 3478 typ host "
+            "tcptype passive\r\n"
+        "a=end-of-candidates\r\n");
+}
+
+
 int
 main(void)
 {
@@ -383,6 +411,7 @@ main(void)
         cmocka_unit_test(the_roles_of_dtls_follow_the_offer),
         cmocka_unit_test(attributes_at_session_level_count_for_all),
         cmocka_unit_test(sha_256_is_preferred_among_fingerprints),
+        cmocka_unit_test(tcp_candidates_stand_behind_those_of_udp),
         cmocka_unit_test(the_bitrate_is_asked_of_video_alone),
     };
 

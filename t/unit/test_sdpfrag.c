@@ -175,7 +175,8 @@ a_restart_is_answered(void **state)
         .ufrag = "289b31b754eaa438",
         .pwd = "0b66f472495ef0ccac7bda653ab6be49ea13114472a5d10a",
         .fingerprint = "",
-        .candidates = { { 4, 39132, { 198, 51, 100, 1 } } },
+        .candidates = { { .family = 4, .port = 39132,
+                          .ip = { 198, 51, 100, 1 } } },
         .ncandidates = 1
     };
 
