@@ -59,7 +59,7 @@ set -- --cc="${ccache}gcc" --extra-cflags="${EXTRA_CFLAGS:-}" \
     --enable-protocol=file,pipe,http,https,tcp,tls \
     --enable-filter=callmix,format,scale,aresample,aformat,null,anull,fps \
     --enable-filter=setpts,asetpts,trim,atrim,split,asplit,volume,setparams \
-    --enable-filter=nullsink,anullsink
+    --enable-filter=nullsink,anullsink,transpose,hflip,vflip
 
 mkdir -p "$out/obj"
 cd "$out/obj"

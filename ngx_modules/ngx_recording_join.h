@@ -39,6 +39,9 @@ typedef struct {
     uint32_t                            clock_rate;
     uint16_t                            width;         /* 0: no keyframe */
     uint16_t                            height;
+    uint16_t                            rotation;
+    ngx_uint_t                          turns;         /* since: */
+    int64_t                             turned_us;
     unsigned                            in_chunk:1;
     unsigned                            keyed:1;       /* in this chunk */
     unsigned                            dropping:1;    /* buffer is full */
@@ -164,6 +167,8 @@ void ngx_recording_record_clock(ngx_recording_join_t *j, uint8_t number,
     int64_t media_us, const cr_clock_event_t *event);
 void ngx_recording_record_gap(ngx_recording_join_t *j, uint8_t number,
     int64_t from_us, int64_t to_us, uint32_t packets, const char *reason);
+void ngx_recording_record_rotation(ngx_recording_join_t *j, uint8_t number,
+    int64_t from_us, ngx_uint_t degrees);
 ngx_int_t ngx_recording_record_leave(ngx_recording_join_t *j,
     ngx_recording_journal_pt done, void *ctx);
 

@@ -14,6 +14,11 @@
     (NGX_RECORDING_DIR_MAX + 2 * CR_ID_MAX + sizeof("///000001000000.mkv"))
 
 
+/* turns of a picture that are kept, in so many microseconds */
+#define NGX_RECORDING_TURNS     10
+#define NGX_RECORDING_TURNS_US  1000000
+
+
 /* A copy of a sound frame that waits for the first keyframe. */
 typedef struct {
     ngx_queue_t                  queue;
@@ -22,6 +27,8 @@ typedef struct {
 } ngx_recording_held_t;
 
 
+static void ngx_recording_media_rotation(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, const cr_frame_t *frame);
 static void ngx_recording_media_keyframe(ngx_recording_join_t *j,
     ngx_recording_track_t *t, const cr_frame_t *frame);
 static ngx_uint_t ngx_recording_media_full(ngx_recording_join_t *j);
@@ -64,8 +71,15 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
         return;
     }
 
-    if (frame->kind == CR_KIND_VIDEO && frame->keyframe) {
-        ngx_recording_media_keyframe(j, t, frame);
+    if (frame->kind == CR_KIND_VIDEO) {
+
+        if (frame->rotation != t->rotation) {
+            ngx_recording_media_rotation(j, t, frame);
+        }
+
+        if (frame->keyframe) {
+            ngx_recording_media_keyframe(j, t, frame);
+        }
     }
 
     /* further videos go along with the first one's chunks */
@@ -104,6 +118,37 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
     default: /* CR_CHUNK_APPEND */
         ngx_recording_media_append(j, frame);
     }
+}
+
+
+/*
+ * From this frame on the picture is turned: the journal says so for the mix,
+ * and the header of the next chunk for players.
+ */
+static void
+ngx_recording_media_rotation(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, const cr_frame_t *frame)
+{
+    if (frame->time_us - t->turned_us >= NGX_RECORDING_TURNS_US
+        || frame->time_us < t->turned_us)
+    {
+        t->turns = 0;
+        t->turned_us = frame->time_us;
+    }
+
+    if (t->turns == NGX_RECORDING_TURNS) {
+        /* nobody turns a camera so often */
+        return;
+    }
+
+    t->turns++;
+    t->rotation = frame->rotation;
+
+    if (frame->track != j->video) {
+        j->policy.changed = 1;
+    }
+
+    ngx_recording_record_rotation(j, t->number, frame->time_us, t->rotation);
 }
 
 
@@ -414,6 +459,7 @@ ngx_recording_media_tracks(ngx_recording_join_t *j, cr_chunk_track_t *tracks)
         ct->sample_rate = t->clock_rate;
         ct->width = t->width;
         ct->height = t->height;
+        ct->rotation = t->rotation;
         ct->config = t->config;
         ct->config_size = t->config_size;
     }

@@ -197,6 +197,24 @@ ngx_recording_record_gap(ngx_recording_join_t *j, uint8_t number,
 }
 
 
+void
+ngx_recording_record_rotation(ngx_recording_join_t *j, uint8_t number,
+    int64_t from_us, ngx_uint_t degrees)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_ROTATION);
+
+    ngx_recording_record_string(rec.rotation.session_id, j->info.session_id);
+
+    rec.rotation.track = number;
+    rec.rotation.from_ms = from_us / 1000;
+    rec.rotation.degrees = degrees;
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
 ngx_int_t
 ngx_recording_record_leave(ngx_recording_join_t *j,
     ngx_recording_journal_pt done, void *ctx)

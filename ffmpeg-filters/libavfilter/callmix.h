@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "libavcodec/packet.h"
 #include "libavutil/frame.h"
 #include "libavutil/rational.h"
 
@@ -34,10 +35,19 @@ typedef struct CallMixClock {
 } CallMixClock;
 
 
+/* From this media time on the picture is to be turned. */
+typedef struct CallMixRotation {
+    int64_t     media;
+    int         degrees;                /* clockwise: 0, 90, 180, 270 */
+} CallMixRotation;
+
+
 typedef struct CallMixTrack {
-    int             number;             /* Matroska track number */
-    CallMixClock   *clocks;             /* ascending by media */
-    int             nb_clocks;
+    int                 number;         /* Matroska track number */
+    CallMixClock       *clocks;         /* ascending by media */
+    int                 nb_clocks;
+    CallMixRotation    *rotations;      /* as they came */
+    int                 nb_rotations;
 } CallMixTrack;
 
 
@@ -110,6 +120,14 @@ int ff_callmix_session_add_chunk(CallMixTimeline *tl, CallMixSession *session,
                                  const CallMixChunk *chunk);
 int ff_callmix_session_add_clock(CallMixTimeline *tl, CallMixSession *session,
                                  int track, const CallMixClock *clock);
+
+int ff_callmix_session_add_rotation(CallMixTimeline *tl,
+                                    CallMixSession *session, int track,
+                                    const CallMixRotation *rotation);
+
+/* How a picture is to be turned, in degrees clockwise. */
+int ff_callmix_session_rotation(const CallMixSession *session, int track,
+                                int64_t media);
 
 /* Media time to recording time. */
 int64_t ff_callmix_session_time(const CallMixSession *session, int track,
@@ -195,6 +213,9 @@ void ff_callmix_video_free(CallMixVideo **video);
 /* Who is shown from now on, in order; keys tell people apart. */
 int ff_callmix_video_layout(CallMixVideo *video, const void *const *keys,
                             int nb);
+
+/* Says by its metadata how a packet's picture is to be turned. */
+int ff_callmix_video_set_rotation(AVPacket *pkt, int degrees);
 
 /* A new picture for one of them; its content is moved. */
 void ff_callmix_video_picture(CallMixVideo *video, const void *key,

@@ -234,6 +234,32 @@ on_clock(CallMixTimeline *tl, const json_t *record)
 
 
 static int
+on_rotation(CallMixTimeline *tl, const json_t *record)
+{
+    const char      *id = get_id(record, "sessionId");
+    CallMixSession  *session;
+    CallMixRotation  rotation;
+    int64_t          degrees;
+
+    session = id ? ff_callmix_timeline_find_session(tl, id) : NULL;
+
+    if (!session || !get_time(record, "fromMs", 1, &rotation.media)
+        || !get_time(record, "degrees", 1, &degrees)
+        || degrees < 0 || degrees > 270 || degrees % 90)
+    {
+        return AVERROR_INVALIDDATA;
+    }
+
+    rotation.media *= 1000;
+    rotation.degrees = degrees;
+
+    return ff_callmix_session_add_rotation(tl, session,
+               json_integer_value(json_object_get(record, "track")),
+               &rotation);
+}
+
+
+static int
 on_leave(CallMixTimeline *tl, const json_t *record)
 {
     CallMixSession *session = get_session(tl, record);
@@ -268,6 +294,7 @@ static const struct {
     { "chunk_open",  on_chunk_open },
     { "chunk_close", on_chunk_close },
     { "clock",       on_clock },
+    { "rotation",    on_rotation },
     { "leave",       on_leave },
     { "stop",        on_stop },
 };

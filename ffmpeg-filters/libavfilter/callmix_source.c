@@ -206,7 +206,7 @@ static int
 push_packet(CallMixSource *src, const CallMixPacketInfo *info, int64_t time)
 {
     Pending pending = { NULL };
-    int     ret;
+    int     rotation, ret;
 
     if (!src->par || src->par->codec_id != info->par->codec_id
         || src->par->extradata_size != info->par->extradata_size
@@ -237,6 +237,16 @@ push_packet(CallMixSource *src, const CallMixPacketInfo *info, int64_t time)
     pending.pkt = av_packet_clone(src->pkt);
     if (!pending.pkt)
         return AVERROR(ENOMEM);
+
+    rotation = ff_callmix_session_rotation(info->session, info->track,
+                                           pending.pkt->pts);
+    if (rotation) {
+        ret = ff_callmix_video_set_rotation(pending.pkt, rotation);
+        if (ret < 0) {
+            free_pending(&pending);
+            return ret;
+        }
+    }
 
     pending.pkt->pts = time;
     pending.pkt->dts = AV_NOPTS_VALUE;

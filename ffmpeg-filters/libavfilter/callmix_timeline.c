@@ -38,8 +38,10 @@ ff_callmix_timeline_init(CallMixTimeline *tl)
 static void
 session_free(CallMixSession *session)
 {
-    for (int i = 0; i < session->nb_tracks; i++)
+    for (int i = 0; i < session->nb_tracks; i++) {
         av_freep(&session->tracks[i].clocks);
+        av_freep(&session->tracks[i].rotations);
+    }
 
     for (int i = 0; i < session->nb_chunks; i++)
         av_freep(&session->chunks[i].file);
@@ -183,32 +185,48 @@ ff_callmix_session_add_chunk(CallMixTimeline *tl, CallMixSession *session,
 }
 
 
+static CallMixTrack *
+find_track(const CallMixSession *session, int number)
+{
+    for (int i = 0; i < session->nb_tracks; i++) {
+        if (session->tracks[i].number == number)
+            return &session->tracks[i];
+    }
+
+    return NULL;
+}
+
+
+/* Found, or added; NULL: no memory or too many. */
+static CallMixTrack *
+get_track(CallMixTimeline *tl, CallMixSession *session, int number)
+{
+    CallMixTrack *track = find_track(session, number);
+
+    if (track || session->nb_tracks >= CALLMIX_MAX_TRACKS)
+        return track;
+
+    track = array_add(tl, &session->tracks, &session->nb_tracks,
+                      sizeof(*track));
+    if (track)
+        track->number = number;
+
+    return track;
+}
+
+
 int
 ff_callmix_session_add_clock(CallMixTimeline *tl, CallMixSession *session,
                              int number, const CallMixClock *clock)
 {
-    CallMixTrack *track = NULL;
+    CallMixTrack *track = get_track(tl, session, number);
     int           i;
 
-    for (i = 0; i < session->nb_tracks && !track; i++) {
-        if (session->tracks[i].number == number)
-            track = &session->tracks[i];
-    }
-
-    if (!track) {
-        if (session->nb_tracks >= CALLMIX_MAX_TRACKS)
-            return AVERROR(EINVAL);
-
-        track = array_add(tl, &session->tracks, &session->nb_tracks,
-                          sizeof(*track));
-        if (!track)
-            return AVERROR(ENOMEM);
-
-        track->number = number;
-    }
-
-    if (!array_add(tl, &track->clocks, &track->nb_clocks, sizeof(*clock)))
+    if (!track
+        || !array_add(tl, &track->clocks, &track->nb_clocks, sizeof(*clock)))
+    {
         return AVERROR(ENOMEM);
+    }
 
     for (i = track->nb_clocks - 1; i > 0; i--) {
         if (track->clocks[i - 1].media <= clock->media)
@@ -222,18 +240,46 @@ ff_callmix_session_add_clock(CallMixTimeline *tl, CallMixSession *session,
 }
 
 
+int
+ff_callmix_session_add_rotation(CallMixTimeline *tl, CallMixSession *session,
+                                int number, const CallMixRotation *rotation)
+{
+    CallMixTrack    *track = get_track(tl, session, number);
+    CallMixRotation *added = NULL;
+
+    if (track)
+        added = array_add(tl, &track->rotations, &track->nb_rotations,
+                          sizeof(*added));
+    if (!added)
+        return AVERROR(ENOMEM);
+
+    *added = *rotation;
+    return 0;
+}
+
+
+int
+ff_callmix_session_rotation(const CallMixSession *session, int number,
+                            int64_t media)
+{
+    const CallMixTrack *track = find_track(session, number);
+
+    for (int i = track ? track->nb_rotations - 1 : -1; i >= 0; i--) {
+        if (track->rotations[i].media <= media)
+            return track->rotations[i].degrees;
+    }
+
+    return 0;
+}
+
+
 int64_t
 ff_callmix_session_time(const CallMixSession *session, int number,
                         int64_t media)
 {
-    const CallMixTrack *track = NULL;
+    const CallMixTrack *track = find_track(session, number);
     const CallMixClock *clock;
     int                 low, high, mid;
-
-    for (int i = 0; i < session->nb_tracks; i++) {
-        if (session->tracks[i].number == number)
-            track = &session->tracks[i];
-    }
 
     if (!track || !track->nb_clocks)
         return media;

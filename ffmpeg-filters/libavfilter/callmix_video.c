@@ -6,8 +6,11 @@
  * picture is not the one that it shows.
  */
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "libavutil/dict.h"
 #include "libavutil/error.h"
 #include "libavutil/frame.h"
 #include "libavutil/imgutils.h"
@@ -23,6 +26,8 @@
 
 /* Canvases kept; more that are on their way are not used again. */
 #define MAX_CANVASES    16
+
+#define ROTATION_KEY    "callmix_rotation"
 
 /* Scalers write whole vectors. */
 #define SCALED_ALIGN    64
@@ -45,9 +50,10 @@ typedef struct Tile {
     int64_t         serial;             /* of picture, 0: none */
 
     Scaler          scaler;
-    AVFrame        *scaled;             /* picture, fit.w x fit.h */
+    AVFrame        *scaled;             /* picture, not turned yet */
     int64_t         scaled_serial;
-    CallMixRect     fit;
+    CallMixRect     fit;                /* of the turned picture */
+    int             rotation;           /* degrees, clockwise */
     int             error;
 } Tile;
 
@@ -292,9 +298,44 @@ fill(AVFrame *frame, const CallMixRect *rect, const uint8_t yuv[3])
 }
 
 
-/* A scaler from the picture's size, format and colours to the tile's. */
+int
+ff_callmix_video_set_rotation(AVPacket *pkt, int degrees)
+{
+    char     value[16];
+    uint8_t *data;
+    size_t   size;
+
+    /* decoders hand it on as the frame's metadata */
+
+    snprintf(value, sizeof(value), "%d", degrees);
+    size = sizeof(ROTATION_KEY) + strlen(value) + 1;
+
+    data = av_packet_new_side_data(pkt, AV_PKT_DATA_STRINGS_METADATA, size);
+    if (!data)
+        return AVERROR(ENOMEM);
+
+    memcpy(data, ROTATION_KEY, sizeof(ROTATION_KEY));
+    memcpy(data + sizeof(ROTATION_KEY), value, strlen(value) + 1);
+    return 0;
+}
+
+
 static int
-open_scaler(Tile *tile)
+get_rotation(const AVFrame *picture)
+{
+    const AVDictionaryEntry *entry;
+
+    entry = av_dict_get(picture->metadata, ROTATION_KEY, NULL, 0);
+    return entry ? atoi(entry->value) : 0;
+}
+
+
+/*
+ * A scaler from the picture's size, format and colours to w x h: the tile's
+ * size before it is turned.
+ */
+static int
+open_scaler(Tile *tile, int w, int h)
 {
     const AVFrame  *in = tile->picture;
     Scaler         *scaler = &tile->scaler;
@@ -307,8 +348,8 @@ open_scaler(Tile *tile)
     if (format == AV_PIX_FMT_YUVJ420P)
         format = AV_PIX_FMT_YUV420P;
 
-    if (scaler->sws && tile->scaled && tile->scaled->width == tile->fit.w
-        && tile->scaled->height == tile->fit.h && scaler->w == in->width
+    if (scaler->sws && tile->scaled && tile->scaled->width == w
+        && tile->scaled->height == h && scaler->w == in->width
         && scaler->h == in->height && scaler->format == format
         && scaler->matrix == matrix && scaler->range == range)
     {
@@ -320,12 +361,11 @@ open_scaler(Tile *tile)
 
     /* averaging is clean and fast downwards, and blocky upwards */
 
-    flags = tile->fit.w <= in->width && tile->fit.h <= in->height
+    flags = w <= in->width && h <= in->height
             ? SWS_AREA : SWS_BICUBIC;
 
-    scaler->sws = sws_getContext(in->width, in->height, format, tile->fit.w,
-                                 tile->fit.h, AV_PIX_FMT_YUV420P, flags, NULL,
-                                 NULL, NULL);
+    scaler->sws = sws_getContext(in->width, in->height, format, w, h,
+                                 AV_PIX_FMT_YUV420P, flags, NULL, NULL, NULL);
     if (!scaler->sws)
         return AVERROR(EINVAL);
 
@@ -340,8 +380,8 @@ open_scaler(Tile *tile)
         return AVERROR(ENOMEM);
 
     tile->scaled->format = AV_PIX_FMT_YUV420P;
-    tile->scaled->width = FFALIGN(tile->fit.w, SCALED_ALIGN);
-    tile->scaled->height = tile->fit.h;
+    tile->scaled->width = FFALIGN(w, SCALED_ALIGN);
+    tile->scaled->height = h;
 
     ret = av_frame_get_buffer(tile->scaled, 0);
     if (ret < 0) {
@@ -349,7 +389,7 @@ open_scaler(Tile *tile)
         return ret;
     }
 
-    tile->scaled->width = tile->fit.w;
+    tile->scaled->width = w;
 
     scaler->w = in->width;
     scaler->h = in->height;
@@ -364,11 +404,22 @@ static int
 scale(Tile *tile)
 {
     const AVFrame *in = tile->picture;
+    AVRational     sar = in->sample_aspect_ratio;
     int            ret;
 
-    tile->fit = ff_callmix_layout_fit(&tile->rect, in->width, in->height,
-                                      in->sample_aspect_ratio);
-    ret = open_scaler(tile);
+    tile->rotation = get_rotation(in);
+
+    if (tile->rotation % 180) {
+        tile->fit = ff_callmix_layout_fit(&tile->rect, in->height, in->width,
+                                          av_make_q(sar.den, sar.num));
+        ret = open_scaler(tile, tile->fit.h, tile->fit.w);
+
+    } else {
+        tile->fit = ff_callmix_layout_fit(&tile->rect, in->width, in->height,
+                                          sar);
+        ret = open_scaler(tile, tile->fit.w, tile->fit.h);
+    }
+
     if (ret < 0)
         return ret;
 
@@ -380,13 +431,51 @@ scale(Tile *tile)
 }
 
 
+/* Copies a plane of w x h to where it belongs when it is turned. */
+static void
+turn_plane(uint8_t *dst, int dst_linesize, const uint8_t *src,
+           int src_linesize, int w, int h, int rotation)
+{
+    ptrdiff_t right, down;              /* in dst, for steps in src */
+
+    switch (rotation) {
+    case 90:
+        dst += h - 1;
+        right = dst_linesize;
+        down = -1;
+        break;
+
+    case 180:
+        dst += (ptrdiff_t)(h - 1) * dst_linesize + w - 1;
+        right = -1;
+        down = -dst_linesize;
+        break;
+
+    default: /* 270 */
+        dst += (ptrdiff_t)(w - 1) * dst_linesize;
+        right = -dst_linesize;
+        down = 1;
+        break;
+    }
+
+    for (int y = 0; y < h; y++) {
+        for (int x = 0; x < w; x++)
+            dst[x * right] = src[x];
+
+        dst += down;
+        src += src_linesize;
+    }
+}
+
+
 static void
 draw_tile(CallMixVideo *video, Canvas *canvas, int number)
 {
     const CallMixRect  *fit;
     Painted            *painted = &canvas->painted[number];
-    AVFrame            *frame = canvas->frame;
+    AVFrame            *frame = canvas->frame, *scaled;
     Tile               *tile = video->tiles[number];
+    uint8_t            *to;
     int                 shift;
 
     if (tile->scaled_serial != tile->serial) {
@@ -400,6 +489,7 @@ draw_tile(CallMixVideo *video, Canvas *canvas, int number)
         return;
 
     fit = &tile->fit;
+    scaled = tile->scaled;
 
     if (memcmp(fit, &painted->fit, sizeof(*fit))) {
         fill(frame, &tile->rect, video->tile_color);
@@ -409,12 +499,19 @@ draw_tile(CallMixVideo *video, Canvas *canvas, int number)
     for (int p = 0; p < 3; p++) {
         shift = p > 0;
 
-        av_image_copy_plane(frame->data[p] + (fit->x >> shift)
-                            + (ptrdiff_t)(fit->y >> shift)
-                              * frame->linesize[p],
-                            frame->linesize[p], tile->scaled->data[p],
-                            tile->scaled->linesize[p], fit->w >> shift,
-                            fit->h >> shift);
+        to = frame->data[p] + (fit->x >> shift)
+             + (ptrdiff_t)(fit->y >> shift) * frame->linesize[p];
+
+        if (tile->rotation) {
+            turn_plane(to, frame->linesize[p], scaled->data[p],
+                       scaled->linesize[p], scaled->width >> shift,
+                       scaled->height >> shift, tile->rotation);
+
+        } else {
+            av_image_copy_plane(to, frame->linesize[p], scaled->data[p],
+                                scaled->linesize[p], fit->w >> shift,
+                                fit->h >> shift);
+        }
     }
 }
 

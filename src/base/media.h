@@ -103,7 +103,7 @@ typedef struct {
     uint32_t        rtp_timestamp;
     uint16_t        width;            /* keyframes of video, else 0 */
     uint16_t        height;
-    uint16_t        rotation;         /* degrees, video-orientation */
+    uint16_t        rotation;         /* to be shown so, degrees clockwise */
     /*
      * VP8: the frame as it is.  VP9: the same, or a superframe of several
      * spatial layers.  H.264, H.265: NAL units with 4-byte lengths, parameter

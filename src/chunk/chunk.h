@@ -28,6 +28,7 @@ typedef struct {
     uint32_t        sample_rate;
     uint16_t        width;
     uint16_t        height;
+    uint16_t        rotation;       /* cr_frame_t.rotation, at its start */
     const uint8_t  *config;         /* copied */
     size_t          config_size;
 } cr_chunk_track_t;
@@ -89,6 +90,7 @@ typedef struct {
     int64_t   asked_us;             /* last keyframe request, 0: none */
     uint16_t  width;
     uint16_t  height;
+    uint16_t  rotation;
     uint8_t   codec;
     uint32_t  config_hash;
 } cr_chunk_policy_t;

@@ -65,6 +65,7 @@ cr_chunk_video(cr_chunk_policy_t *p, const cr_frame_t *frame)
 
     changed = p->with_video
               && (frame->codec != p->codec || hash != p->config_hash
+                  || frame->rotation != p->rotation
                   || (frame->keyframe && (frame->width != p->width
                                           || frame->height != p->height)));
 
@@ -89,6 +90,7 @@ cr_chunk_video(cr_chunk_policy_t *p, const cr_frame_t *frame)
     p->codec = frame->codec;
     p->width = frame->width;
     p->height = frame->height;
+    p->rotation = frame->rotation;
     p->config_hash = hash;
     p->changed = false;
     p->asked_us = 0;

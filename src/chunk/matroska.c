@@ -36,6 +36,9 @@
 #define CR_MKV_VIDEO                0xe0
 #define CR_MKV_PIXEL_WIDTH          0xb0
 #define CR_MKV_PIXEL_HEIGHT         0xba
+#define CR_MKV_PROJECTION           0x7670
+#define CR_MKV_PROJECTION_TYPE      0x7671
+#define CR_MKV_PROJECTION_ROLL      0x7675
 #define CR_MKV_AUDIO                0xe1
 #define CR_MKV_SAMPLING_FREQUENCY   0xb5
 #define CR_MKV_CHANNELS             0x9f
@@ -48,6 +51,8 @@
 #define CR_MKV_OPUS_PRE_ROLL        80000000
 
 #define CR_MKV_G722_RATE            16000
+
+#define CR_MKV_RECTANGULAR          0
 
 /* a track number that is one byte in a block */
 #define CR_MKV_NUMBER_MAX           126
@@ -92,6 +97,24 @@ cr_matroska_codec(const cr_chunk_track_t *t)
 }
 
 
+/* RFC 9559 section 5.1.4.1.28.46: degrees counter-clockwise, up to 180 */
+static void
+cr_matroska_rotation(cr_writer_t *w, uint16_t clockwise)
+{
+    uint8_t  *p;
+
+    if (clockwise == 0) {
+        return;
+    }
+
+    p = cr_ebml_begin(w, CR_MKV_PROJECTION);
+    cr_ebml_uint(w, CR_MKV_PROJECTION_TYPE, CR_MKV_RECTANGULAR);
+    cr_ebml_float(w, CR_MKV_PROJECTION_ROLL,
+                  clockwise > 180 ? 360 - clockwise : -clockwise);
+    cr_ebml_end(w, p);
+}
+
+
 static bool
 cr_matroska_track(cr_writer_t *w, const cr_chunk_track_t *t)
 {
@@ -126,6 +149,7 @@ cr_matroska_track(cr_writer_t *w, const cr_chunk_track_t *t)
         kind = cr_ebml_begin(w, CR_MKV_VIDEO);
         cr_ebml_uint(w, CR_MKV_PIXEL_WIDTH, t->width);
         cr_ebml_uint(w, CR_MKV_PIXEL_HEIGHT, t->height);
+        cr_matroska_rotation(w, t->rotation);
         cr_ebml_end(w, kind);
 
     } else {

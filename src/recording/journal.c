@@ -161,6 +161,14 @@ static const cr_field_t  cr_gap_fields[] = {
     CR_END
 };
 
+static const cr_field_t  cr_rotation_fields[] = {
+    CR_F(rotation, ID, "sessionId", session_id),
+    CR_F(rotation, INT, "track", track),
+    CR_F(rotation, INT, "fromMs", from_ms),
+    CR_F(rotation, INT, "degrees", degrees),
+    CR_END
+};
+
 static const cr_field_t  cr_leave_fields[] = {
     CR_F(leave, ID, "participantId", participant_id),
     CR_F(leave, ID, "sessionId", session_id),
@@ -227,6 +235,7 @@ static const cr_event_t  cr_events[] = {
     { "chunk_close", CR_JOURNAL_CHUNK_CLOSE, cr_chunk_close_fields },
     { "clock", CR_JOURNAL_CLOCK, cr_clock_fields },
     { "gap", CR_JOURNAL_GAP, cr_gap_fields },
+    { "rotation", CR_JOURNAL_ROTATION, cr_rotation_fields },
     { "leave", CR_JOURNAL_LEAVE, cr_leave_fields },
     { "interruption", CR_JOURNAL_INTERRUPTION, cr_interruption_fields },
     { "stop", CR_JOURNAL_STOP, cr_stop_fields },

@@ -54,7 +54,8 @@ typedef enum {
     CR_JOURNAL_JOB,
     CR_JOURNAL_OUTPUT,
     CR_JOURNAL_ERROR,
-    CR_JOURNAL_DELETE
+    CR_JOURNAL_DELETE,
+    CR_JOURNAL_ROTATION
 } cr_journal_ev_e;
 
 
@@ -139,6 +140,13 @@ typedef struct {
 } cr_journal_gap_t;
 
 typedef struct {
+    char     session_id[CR_JOURNAL_ID_SIZE];
+    int64_t  track;
+    int64_t  from_ms;                               /* media time */
+    int64_t  degrees;                               /* clockwise */
+} cr_journal_rotation_t;
+
+typedef struct {
     char  participant_id[CR_JOURNAL_ID_SIZE];
     char  session_id[CR_JOURNAL_ID_SIZE];
     char  reason[CR_JOURNAL_WORD_SIZE];
@@ -198,6 +206,7 @@ typedef struct {
         cr_journal_chunk_close_t   chunk_close;
         cr_journal_clock_t         clock;
         cr_journal_gap_t           gap;
+        cr_journal_rotation_t      rotation;
         cr_journal_leave_t         leave;
         cr_journal_interruption_t  interruption;
         cr_journal_stop_t          stop;

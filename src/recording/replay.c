@@ -92,7 +92,7 @@ cr_recording_replay(cr_recording_t *rec, const cr_journal_record_t *record)
 
     default:
 
-        /* track, clock and gap concern the mix alone */
+        /* track, clock, gap and rotation concern the mix alone */
 
         return CR_OK;
     }

@@ -65,6 +65,38 @@ a_chunk_is_cut_on_a_keyframe_and_on_nothing_else(void **state)
 
 
 static void
+a_turned_picture_wants_a_chunk_of_its_own(void **state)
+{
+    cr_frame_t         frame = {
+        .kind = CR_KIND_VIDEO, .codec = CR_CODEC_VP8, .rotation = 90
+    };
+    cr_chunk_policy_t  p;
+
+    (void) state;
+    cr_chunk_policy_init(&p, 5 * SECOND, true);
+
+    assert_int_equal(video(&p, 0, true), CR_CHUNK_OPEN);
+    assert_false(cr_chunk_policy_wants_keyframe(&p, 1000 * MS));
+
+    /* there is no keyframe yet to begin it with */
+    frame.time_us = 1040 * MS;
+    assert_int_equal(cr_chunk_policy_frame(&p, &frame), CR_CHUNK_APPEND);
+    assert_true(cr_chunk_policy_wants_keyframe(&p, 1040 * MS));
+
+    frame.time_us = 1080 * MS;
+    frame.keyframe = true;
+    frame.width = 640;
+    frame.height = 480;
+    assert_int_equal(cr_chunk_policy_frame(&p, &frame), CR_CHUNK_OPEN);
+
+    /* the same again cuts nothing */
+    frame.time_us = 2080 * MS;
+    assert_int_equal(cr_chunk_policy_frame(&p, &frame), CR_CHUNK_APPEND);
+    assert_false(cr_chunk_policy_wants_keyframe(&p, 2080 * MS));
+}
+
+
+static void
 a_keyframe_in_mid_chunk_does_not_cut(void **state)
 {
     cr_chunk_policy_t  p;
@@ -321,6 +353,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_chunk_is_cut_on_a_keyframe_and_on_nothing_else),
+        cmocka_unit_test(a_turned_picture_wants_a_chunk_of_its_own),
         cmocka_unit_test(a_keyframe_in_mid_chunk_does_not_cut),
         cmocka_unit_test(a_keyframe_is_asked_for_ahead_and_again),
         cmocka_unit_test(a_short_chunk_has_a_shorter_lead),

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 
+#define RECORDS  16
+
 #define AT  "\"tMs\":1,\"at\":\"2026-11-22T18:50:00.123Z\""
 
 
@@ -104,9 +106,9 @@ records(cr_journal_record_t *rec)
 {
     unsigned  i;
 
-    memset(rec, 0, 16 * sizeof(cr_journal_record_t));
+    memset(rec, 0, RECORDS * sizeof(cr_journal_record_t));
 
-    for (i = 0; i < 15; i++) {
+    for (i = 0; i < RECORDS; i++) {
         rec[i].ev = (cr_journal_ev_e) (CR_JOURNAL_START + i);
         rec[i].t_ms = 1234 + i;
         rec[i].at_ms = 1795373400123 + i;
@@ -141,8 +143,9 @@ records(cr_journal_record_t *rec)
     };
     rec[13].error = (cr_journal_error_t) { "disk_full", "no room", "mixing",
                                            true };
+    rec[15].rotation = (cr_journal_rotation_t) { "s1", 1, 2000, 270 };
 
-    return 15;
+    return RECORDS;
 }
 
 
@@ -152,7 +155,7 @@ what_is_written_is_read(void **state)
     char                 *line;
     unsigned              i, n;
     test_env_t            t;
-    cr_journal_record_t   rec[16], back;
+    cr_journal_record_t   rec[RECORDS], back;
 
     (void) state;
 
@@ -179,7 +182,7 @@ a_line_is_as_documented(void **state)
 {
     char                 *line;
     test_env_t            t;
-    cr_journal_record_t   rec[16];
+    cr_journal_record_t   rec[RECORDS];
 
     (void) state;
 
@@ -219,7 +222,7 @@ no_memory_is_no_line(void **state)
     char                 *line;
     unsigned              i, n;
     test_env_t            t;
-    cr_journal_record_t   rec[16];
+    cr_journal_record_t   rec[RECORDS];
 
     (void) state;
 

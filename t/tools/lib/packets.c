@@ -154,6 +154,12 @@ packet_head(publisher_t *p, unsigned which, bool marker, uint8_t *b)
     b[19] = EXT_MID << 4;
     b[20] = (uint8_t) ('0' + which);
     b[21] = b[22] = b[23] = 0;
+
+    /* 3GPP TS 26.114 section 7.4.5: with a frame's last packet */
+    if (p->options.turn != 0 && which == VIDEO && marker) {
+        b[21] = EXT_ORIENTATION << 4;
+        b[22] = (uint8_t) (p->frames[VIDEO] / p->options.turn % 4);
+    }
 }
 
 

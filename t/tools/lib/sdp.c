@@ -59,6 +59,11 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
         return;
     }
 
+    if (p->options.turn != 0) {
+        fprintf(out, "a=extmap:%u urn:3gpp:video-orientation\r\n",
+                EXT_ORIENTATION);
+    }
+
     fprintf(out,
             "a=rtpmap:%u %s/90000\r\n"
             "a=rtcp-fb:%u transport-cc\r\n"

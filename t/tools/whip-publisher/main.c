@@ -36,6 +36,7 @@ static const char  usage[] =
     "  --audio-nack         of sound, too\n"
     "  --client WHO         obs or ffmpeg: their offer and their habits\n"
     "  --payload N          bytes of a packet's payload, at most\n"
+    "  --turn N             a quarter turn after each N frames\n"
     "  --drop N             the Nth packet of video is not sent at first\n"
     "  --repeat-late N      packets that a repetition is late\n"
     "  --no-rtx             repeat on the media SSRC\n"
@@ -113,6 +114,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "migrate", required_argument, NULL, 'M' },
         { "client", required_argument, NULL, 'C' },
         { "payload", required_argument, NULL, 'y' },
+        { "turn", required_argument, NULL, 'T' },
         { "drop", required_argument, NULL, 'o' },
         { "repeat-late", required_argument, NULL, 'r' },
         { "ipv6", no_argument, NULL, '6' },
@@ -152,6 +154,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'S': o->seed = strtoull(optarg, NULL, 10); break;
         case 'M': o->migrate = atof(optarg); break;
         case 'y': o->payload = (unsigned) atoi(optarg); break;
+        case 'T': o->turn = (unsigned) atoi(optarg); break;
         case 'o': o->drop = (unsigned) atoi(optarg); break;
         case 'r': o->repeat_late = (unsigned) atoi(optarg); break;
         case '6': o->ipv6 = true; break;
