@@ -286,7 +286,7 @@ an_address_is_of_its_transport(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
 
     /* the same numbers, by TCP: nobody has proven that */
     udp = r.addr;
@@ -320,7 +320,7 @@ a_lost_path_leaves_the_others(void **state)
 
     (void) state;
 
-    connect();
+    remote_connect(&r);
     udp = r.addr;
 
     /* the publisher goes on over TCP, and its connection is closed */
