@@ -13,7 +13,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
-use CallRecorder::Browser qw(browser);
+use CallRecorder::Browser qw(browser page);
 use CallRecorder::Media qw(run);
 use CallRecorder::Recorder;
 use List::Util qw(max);
@@ -38,11 +38,7 @@ sub ramp
     my $rec = CallRecorder::Recorder->new(
         mix => 'recording_mix off;',
         rtc => "max_bitrate ${max_kbps}k;",
-        server => 'location / {
-            root {{dir}}/html;
-            types { text/html html; application/javascript js; }
-        }',
-        folders => { html => "$CallRecorder::Nginx::ROOT/conf/html" });
+        page());
     my $camera = "$rec->{dir}/noise.mjpeg";
 
     run(qw(ffmpeg -v error -f lavfi -i),

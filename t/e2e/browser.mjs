@@ -1,64 +1,76 @@
 /*
- * One participant: Debian's Chromium, headless, with fake devices, on the
- * page that conf/html serves.
+ * One participant: Debian's Chromium or Firefox, headless, with fake devices,
+ * on the page that conf/html serves.
  *
- *     node browser.mjs [--video FILE.y4m|FILE.mjpeg] [--audio FILE.wav]
- *         [--measure] URL
+ *     node browser.mjs [--firefox] [--video FILE.y4m|FILE.mjpeg]
+ *         [--audio FILE.wav] [--measure] [--ledger] [--screenshot FILE] URL
  *
- * Prints a JSON line for each event: {"event":"connected","ms":..} once,
- * {"event":"rate","kbps":..,"width":..} every second, {"event":"left"} at
- * the end.  Stays until standard input closes, then leaves as a person would
- * (DELETE of the WHIP resource).  Exits with 1 and {"event":"error"} when it
- * could not publish.
+ * Prints a JSON line for each event: {"event":"connected","ms":..,"pid":..}
+ * once, {"event":"rate","kbps":..,"state":..} every second, {"event":"left"}
+ * at the end.  Stays until standard input closes, then leaves as a person
+ * would (DELETE of the WHIP resource).  Exits with 1 and {"event":"error"}
+ * when it could not publish.
+ *
+ * --measure adds {"event":"source"} of source-meter.js (Chromium), --ledger
+ * {"event":"ledger"} of frame-ledger.js, which the page must have.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
+import { launchFirefox } from './firefox.mjs';
 
 const { values: opt, positionals: [url] } = parseArgs({
     allowPositionals: true,
     options: {
+        firefox: { type: 'boolean' },
         video: { type: 'string' },
         audio: { type: 'string' },
         measure: { type: 'boolean' },
+        ledger: { type: 'boolean' },
         screenshot: { type: 'string' },
     },
 });
 
-const CONNECT_TIMEOUT_MS = 30000;
+const CONNECT_TIMEOUT_MS = 60000;
 
 const say = (event, more = {}) =>
     process.stdout.write(JSON.stringify({ event, ...more }) + '\n');
 
-const profile = mkdtempSync(join(tmpdir(), 'callrec-browser-'));
 
-const args = [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required',
-    '--disable-background-timer-throttling',
-    '--disable-renderer-backgrounding',
-];
+/* What is done with the page, by either browser: goto, evaluate, screenshot,
+ * close. */
+async function launchChromium() {
+    const profile = mkdtempSync(join(tmpdir(), 'callrec-browser-'));
 
-if (opt.video) {
-    args.push(`--use-file-for-fake-video-capture=${opt.video}`);
-}
+    const args = [
+        '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+        '--disable-background-networking', '--disable-component-update',
+        '--disable-sync', '--use-fake-device-for-media-stream',
+        '--use-fake-ui-for-media-stream',
+        '--autoplay-policy=no-user-gesture-required',
+        '--disable-background-timer-throttling',
+        '--disable-renderer-backgrounding',
+    ];
 
-if (opt.audio) {
-    args.push(`--use-file-for-fake-audio-capture=${opt.audio}`);
-}
+    if (opt.video) {
+        args.push(`--use-file-for-fake-video-capture=${opt.video}`);
+    }
 
-let context, status = 0;
+    if (opt.audio) {
+        args.push(`--use-file-for-fake-audio-capture=${opt.audio}`);
+    }
 
-try {
-    context = await chromium.launchPersistentContext(profile, {
+    const context = await chromium.launchPersistentContext(profile, {
         executablePath: '/usr/bin/chromium', headless: true, args,
         viewport: { width: 900, height: 900 },
+    }).catch((e) => {
+        rmSync(profile, { recursive: true, force: true });
+        throw e;
     });
 
     const page = context.pages()[0] ?? await context.newPage();
@@ -70,12 +82,43 @@ try {
         });
     }
 
+    return {
+        goto: (to) => page.goto(to),
+        evaluate: (fn) => page.evaluate(fn),
+        screenshot: (options) => page.screenshot(options),
+
+        async close() {
+            await context.close();
+            rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+        },
+    };
+}
+
+
+async function until(condition, ms) {
+    const deadline = Date.now() + ms;
+
+    while (!await page.evaluate(condition)) {
+        if (Date.now() > deadline) {
+            throw new Error(`not within ${ms} ms: ${condition}`);
+        }
+
+        await sleep(50);
+    }
+}
+
+
+let page, status = 0;
+
+try {
+    page = opt.firefox ? await launchFirefox() : await launchChromium();
+
     const t0 = Date.now();
     await page.goto(url);
-    await page.waitForFunction(
+    await until(
         () => document.querySelector('#state').dataset.state === 'connected'
               || !document.querySelector('#error').hidden,
-        null, { timeout: CONNECT_TIMEOUT_MS });
+        CONNECT_TIMEOUT_MS);
 
     const error = await page.evaluate(() => {
         const e = document.querySelector('#error');
@@ -86,7 +129,7 @@ try {
         throw new Error(error);
     }
 
-    say('connected', { ms: Date.now() - t0 });
+    say('connected', { ms: Date.now() - t0, pid: page.pid });
 
     const timer = setInterval(async () => {
         const rate = await page.evaluate(() => ({
@@ -109,14 +152,16 @@ try {
         say('source', await page.evaluate(() => window.sourceMeter()));
     }
 
+    if (opt.ledger) {
+        say('ledger', await page.evaluate(() => window.frameLedger()));
+    }
+
     if (opt.screenshot) {
         await page.screenshot({ path: opt.screenshot });
     }
 
-    await page.click('#leave');
-    await page.waitForFunction(
-        () => document.querySelector('#leave').disabled, null,
-        { timeout: 5000 });
+    await page.evaluate(() => document.querySelector('#leave').click());
+    await until(() => document.querySelector('#leave').disabled, 20000);
     say('left');
 
 } catch (e) {
@@ -124,8 +169,7 @@ try {
     status = 1;
 
 } finally {
-    await context?.close();
-    rmSync(profile, { recursive: true, force: true });
+    await page?.close().catch(() => {});
 }
 
 process.exit(status);

@@ -11,7 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
-use CallRecorder::Browser qw(browser);
+use CallRecorder::Browser qw(browser page);
 use CallRecorder::Media qw(run);
 use CallRecorder::Recorder;
 use Test::More;
@@ -34,11 +34,7 @@ sub records
     my $rec = CallRecorder::Recorder->new(
         mix => 'recording_mix off;',
         rtc => 'codecs red;',
-        server => 'location / {
-            root {{dir}}/html;
-            types { text/html html; application/javascript js; }
-        }',
-        folders => { html => "$CallRecorder::Nginx::ROOT/conf/html" });
+        page());
 
     my $id = $rec->start_recording;
     my $browser = browser($rec, 'alice', query => "codec=$codec");

@@ -9,12 +9,13 @@ use warnings;
 use Cwd ();
 use Exporter 'import';
 use File::Basename ();
+use File::Copy qw(copy);
 use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 
-our @EXPORT_OK = qw(browser run_demo);
+our @EXPORT_OK = qw(browser page run_demo);
 
 my $root = Cwd::realpath(File::Basename::dirname(__FILE__) . '/../../..');
 
@@ -78,21 +79,39 @@ sub run_demo
 }
 
 
-# browser(RECORDER, PARTICIPANT, video => FILE, audio => FILE, query => 'a=b')
-# starts Chromium on the recorder's page, which publishes at once.
+# What a CallRecorder::Recorder needs to serve the page.
+sub page
+{
+    return (
+        server => 'location / {
+            root {{dir}}/html;
+            types { text/html html; application/javascript js; }
+        }',
+        folders => { html => "$root/conf/html" },
+    );
+}
+
+
+# browser(RECORDER, PARTICIPANT, firefox => 1, video => FILE, audio => FILE,
+# ledger => 1, query => 'a=b') starts Chromium or Firefox on the recorder's
+# page, which publishes at once.
 sub browser
 {
     my ($rec, $participant, %opt) = @_;
 
     my $token = $rec->token(call => $rec->{call}, sub => $participant,
                             perms => ['publish']);
-    my $url = "http://127.0.0.1:$rec->{http}/index.html?call=$rec->{call}"
-        . "&join=1&raw-audio=1&$opt{query}#token=$token";
+    my $page = $opt{ledger} ? ledger_page($rec) : 'index.html';
+    my $url = "http://127.0.0.1:$rec->{http}/$page?call=$rec->{call}"
+        . "&join=1&raw-audio=1&" . ($opt{query} // '') . "#token=$token";
     my @args = map { $opt{$_} ? ("--$_", $opt{$_}) : () } qw(video audio);
+
+    push @args, map { $opt{$_} ? "--$_" : () } qw(firefox ledger);
 
     pipe my $read, my $write or die "pipe: $!";
 
-    my $log = "$rec->{dir}/browser-$participant.log";
+    my $log = "$rec->{dir}/browser-$participant-" . ++$rec->{browsers}
+        . '.log';
     my $pid = fork // die "fork: $!";
 
     if ($pid == 0) {
@@ -106,6 +125,28 @@ sub browser
 
     return bless { pid => $pid, stdin => $write, log => $log },
         __PACKAGE__;
+}
+
+
+# The page with frame-ledger.js in front of its own scripts.
+sub ledger_page
+{
+    my ($rec) = @_;
+
+    my $html = "$rec->{dir}/html";
+    my $text = $rec->slurp('html/index.html');
+
+    $text =~ s{(?=<script )}{<script src="frame-ledger.js"></script>\n}
+        or die "index.html has no script\n";
+
+    open my $f, '>', "$html/ledger.html" or die "ledger.html: $!\n";
+    print $f $text;
+    close $f or die "ledger.html: $!\n";
+
+    copy("$root/t/e2e/$_", "$html/$_") or die "$_: $!\n"
+        for qw(frame-ledger.js frame-ledger-worker.js);
+
+    return 'ledger.html';
 }
 
 
@@ -162,7 +203,7 @@ sub DESTROY
 
     close $self->{stdin};
 
-    for (1 .. 100) {
+    for (1 .. 300) {
         return if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
         select undef, undef, undef, 0.1;
     }
