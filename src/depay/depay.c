@@ -130,6 +130,20 @@ cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet)
 }
 
 
+bool
+cr_depay_begins(const cr_depay_t *d, const cr_depay_packet_t *packet)
+{
+    const uint8_t  *p = packet->payload.data;
+
+    if (d->kind == CR_KIND_AUDIO) {
+        return packet->marker;
+    }
+
+    return packet->payload.len != 0
+           && d->codec->begins(d, p, p + packet->payload.len);
+}
+
+
 void
 cr_depay_flush(cr_depay_t *d)
 {

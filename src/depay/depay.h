@@ -53,6 +53,12 @@ void cr_depay_destroy(cr_depay_t *d);
  */
 cr_status_e cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet);
 
+/*
+ * Whether a stream may begin with this packet: a keyframe does, with all it
+ * needs, or sound that says so (the marker bit, RFC 3551 section 4.1).
+ */
+bool cr_depay_begins(const cr_depay_t *d, const cr_depay_packet_t *packet);
+
 /* Hands out the frame in the making, if any, marked incomplete. */
 void cr_depay_flush(cr_depay_t *d);
 

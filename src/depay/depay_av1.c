@@ -20,6 +20,7 @@
 #define CR_AV1_Z  0x80       /* the first element continues an OBU */
 #define CR_AV1_Y  0x40       /* the last element is to be continued */
 #define CR_AV1_W  0x30
+#define CR_AV1_N  0x08       /* a coded video sequence begins */
 
 
 
@@ -278,8 +279,19 @@ cr_av1_finish(cr_depay_t *d, cr_frame_t *frame)
 }
 
 
+static bool
+cr_av1_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
+{
+    (void) d;
+    (void) end;
+
+    return (p[0] & (CR_AV1_N | CR_AV1_Z)) == CR_AV1_N;
+}
+
+
 const cr_depay_codec_t  cr_depay_av1 = {
     cr_av1_packet,
     cr_av1_drop,
-    cr_av1_finish
+    cr_av1_finish,
+    cr_av1_begins
 };

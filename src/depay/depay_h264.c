@@ -283,8 +283,60 @@ cr_depay_h264_init(cr_depay_t *d, const cr_media_params_t *params)
 }
 
 
+/* Parameter sets come first; if they are in the offer, a picture may. */
+static bool
+cr_h264_entry(const cr_depay_t *d, const uint8_t *nal, size_t len)
+{
+    uint32_t  first_mb, pps;
+
+    switch (nal[0] & CR_H264_TYPE) {
+
+    case CR_H264_SPS:
+        return true;
+
+    case CR_H264_SLICE_IDR:
+        return cr_h264_slice(nal, len, &first_mb, &pps) && first_mb == 0
+               && pps <= UINT8_MAX
+               && cr_h264_sets_active(&d->nal.sets, (uint8_t) pps) != NULL;
+
+    default:
+        return false;
+    }
+}
+
+
+static bool
+cr_h264_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
+{
+    uint16_t    len;
+    cr_slice_t  nal;
+
+    if ((p[0] & CR_H264_TYPE) == CR_H264_FU_A) {
+        /* the type is where a NAL unit has it */
+        return end - p > 2 && (p[1] & CR_H264_FU_START)
+               && cr_h264_entry(d, p + 1, (size_t) (end - p - 1));
+    }
+
+    if ((p[0] & CR_H264_TYPE) != CR_H264_STAP_A) {
+        return cr_h264_entry(d, p, (size_t) (end - p));
+    }
+
+    for (p++; p != NULL && p < end; ) {
+        p = cr_read_u16(p, end, &len);
+        p = cr_read_bytes(p, end, len, &nal);
+
+        if (p != NULL && len != 0 && cr_h264_entry(d, nal.data, nal.len)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 const cr_depay_codec_t  cr_depay_h264 = {
     cr_h264_packet,
     cr_depay_fu_drop,
-    cr_h264_finish
+    cr_h264_finish,
+    cr_h264_begins
 };

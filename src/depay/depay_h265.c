@@ -298,8 +298,79 @@ cr_depay_h265_init(cr_depay_t *d, const cr_media_params_t *params)
 }
 
 
+/* Parameter sets come first; if they are in the offer, a picture may. */
+static bool
+cr_h265_entry(const cr_depay_t *d, const uint8_t *nal, size_t len)
+{
+    bool      first;
+    uint8_t   type;
+    uint32_t  pps;
+
+    if (len < CR_H265_HEAD) {
+        return false;
+    }
+
+    type = CR_H265_TYPE(nal);
+
+    return type == CR_H265_VPS
+           || (type >= CR_H265_IRAP && type <= CR_H265_CRA
+               && cr_h265_slice(nal, len, &first, &pps) && first
+               && pps <= UINT8_MAX
+               && cr_h265_sets_active(&d->nal.sets, (uint8_t) pps) != NULL);
+}
+
+
+static bool
+cr_h265_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
+{
+    uint8_t     head[CR_H265_HEAD + 6];
+    size_t      n;
+    uint16_t    len;
+    cr_slice_t  nal;
+
+    if (end - p <= CR_H265_HEAD) {
+        return false;
+    }
+
+    switch (CR_H265_TYPE(p)) {
+
+    case CR_H265_FU:
+        if (!(p[2] & CR_H265_FU_START)) {
+            return false;
+        }
+
+        /* the NAL header put together again, and what a slice begins with */
+        n = (size_t) (end - p - 3) < 6 ? (size_t) (end - p - 3) : 6;
+        head[0] = (uint8_t) ((p[0] & ~CR_H265_TYPE_MASK)
+                             | (p[2] & CR_H265_FU_TYPE) << 1);
+        head[1] = p[1];
+        memcpy(head + CR_H265_HEAD, p + 3, n);
+
+        return cr_h265_entry(d, head, CR_H265_HEAD + n);
+
+    case CR_H265_AP:
+        break;
+
+    default:
+        return cr_h265_entry(d, p, (size_t) (end - p));
+    }
+
+    for (p += CR_H265_HEAD; p != NULL && p < end; ) {
+        p = cr_read_u16(p, end, &len);
+        p = cr_read_bytes(p, end, len, &nal);
+
+        if (p != NULL && cr_h265_entry(d, nal.data, nal.len)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 const cr_depay_codec_t  cr_depay_h265 = {
     cr_h265_packet,
     cr_depay_fu_drop,
-    cr_h265_finish
+    cr_h265_finish,
+    cr_h265_begins
 };

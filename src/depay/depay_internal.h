@@ -24,6 +24,9 @@ typedef struct {
     void         (*gap)(cr_depay_t *d);
     /* Fills codec-specific members in; false: there is nothing to emit. */
     bool         (*finish)(cr_depay_t *d, cr_frame_t *frame);
+    /* Whether a payload, not empty, begins a keyframe. */
+    bool         (*begins)(const cr_depay_t *d, const uint8_t *p,
+                      const uint8_t *end);
 } cr_depay_codec_t;
 
 

@@ -165,8 +165,23 @@ cr_vp8_finish(cr_depay_t *d, cr_frame_t *frame)
 }
 
 
+static bool
+cr_vp8_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
+{
+    bool  start;
+
+    (void) d;
+
+    start = false;
+    p = cr_vp8_descriptor(p, end, &start);
+
+    return p != NULL && start && !(p[0] & CR_VP8_INTER);
+}
+
+
 const cr_depay_codec_t  cr_depay_vp8 = {
     cr_vp8_packet,
     cr_vp8_gap,
-    cr_vp8_finish
+    cr_vp8_finish,
+    cr_vp8_begins
 };

@@ -337,8 +337,24 @@ cr_vp9_finish(cr_depay_t *d, cr_frame_t *frame)
 }
 
 
+static bool
+cr_vp9_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
+{
+    uint8_t         flags, sid;
+    cr_depay_vp9_t  vp9;
+
+    (void) d;
+
+    p = cr_vp9_descriptor(&vp9, p, end, &flags, &sid);
+
+    return p != NULL && sid == 0
+           && (flags & (CR_VP9_B | CR_VP9_P)) == CR_VP9_B;
+}
+
+
 const cr_depay_codec_t  cr_depay_vp9 = {
     cr_vp9_packet,
     cr_vp9_gap,
-    cr_vp9_finish
+    cr_vp9_finish,
+    cr_vp9_begins
 };

@@ -7,6 +7,7 @@
  *   peer.c        life, the ladder from datagrams to protocols, deadlines
  *   peer_ice.c    STUN requests: credentials, paths, nomination
  *   peer_media.c  RTP: whose packet it is, order, frames, media time
+ *   peer_lead.c   what came before the first packet that arrived
  *   peer_red.c    sound with redundancy
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
  */
@@ -66,10 +67,16 @@ typedef struct {
     uint16_t                  rotation;
     uint64_t                  frames;
 
+    bool                      leading;       /* its start is asked for */
+    uint16_t                  lead_seq;      /* of the earliest here */
+    uint32_t                  lead_timestamp;
+    uint16_t                  lead_left;     /* may be asked for in all */
+
     bool                      red_seen;      /* sound was handed out, of: */
     uint32_t                  red_timestamp;
     uint64_t                  red_repaired;  /* packets given up, and had */
 
+    bool                      keyframe_lacks;     /* to what is popped */
     bool                      keyframe_due;       /* to be asked for */
     bool                      keyframe_awaited;   /* was asked for */
     bool                      keyframe_seen;
@@ -81,8 +88,7 @@ typedef struct {
     bool                      probe_again;   /* asked more than once */
     uint16_t                  probe_seq;
     int64_t                   probe_us;      /* first asked */
-    bool                      asked;         /* ever; the newest: */
-    uint16_t                  asked_seq;
+    uint16_t                  asked_seq;     /* the newest */
 } cr_peer_track_t;
 
 
@@ -160,6 +166,13 @@ void cr_peer_media_pop(cr_peer_track_t *track);
 void cr_peer_media_flush(cr_peer_t *peer);
 /* Tells what the clocks learnt; at_end: whatever they know so far. */
 void cr_peer_media_clock(cr_peer_t *peer, bool at_end);
+
+
+/* peer_lead.c */
+/* A stream was made. */
+void cr_peer_lead_start(cr_peer_track_t *track, const cr_rtp_t *first);
+/* It took a packet, and nothing was handed out yet. */
+void cr_peer_lead_packet(cr_peer_track_t *track, const cr_rtp_t *rtp);
 
 
 /* peer_red.c */

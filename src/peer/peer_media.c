@@ -20,6 +20,9 @@
 #define CR_PEER_NACK_DELAY_US   10000
 /* what nobody sends again need not be waited for longer */
 #define CR_PEER_REORDER_US      250000
+/* For an answer of what may have been in front of the first packet. */
+#define CR_PEER_LEAD_VIDEO_US   1000000
+#define CR_PEER_LEAD_AUDIO_US   500000
 /* A track's new SSRC counts when the old one has been silent so long. */
 #define CR_PEER_TAKEOVER_US     300000
 /* a keyframe that was asked for and does not come */
@@ -163,6 +166,8 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
         if (rc != CR_OK) {
             return rc == CR_DECLINED ? CR_OK : rc;
         }
+
+        cr_peer_lead_start(track, &rtp);
     }
 
     if (!entry->rtx) {
@@ -173,6 +178,10 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
     cr_peer_rtcp_probe(track, rtp.seq);
 
     rc = cr_rtp_stream_push(track->stream, &rtp, entry->rtx, peer->now_us);
+
+    if (track->leading && rc == CR_OK) {
+        cr_peer_lead_packet(track, &rtp);
+    }
 
     cr_peer_media_pop(track);
 
@@ -320,7 +329,6 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     track->stream = stream;
     track->ssrc = ssrc;
     track->probing = false;
-    track->asked = false;
     track->red_seen = false;
 
     return CR_OK;
@@ -361,6 +369,7 @@ cr_peer_media_config(const cr_peer_track_t *track,
     config->bytes_max = video ? size / nvideo : audio;
     config->nack_delay_us = CR_PEER_NACK_DELAY_US;
     config->give_up_us = peer->config.give_up_us;
+    config->lead_us = video ? CR_PEER_LEAD_VIDEO_US : CR_PEER_LEAD_AUDIO_US;
 
     if (!config->nack) {
         config->give_up_us = cr_peer_min(config->give_up_us,
@@ -410,6 +419,8 @@ cr_peer_media_pop(cr_peer_track_t *track)
     while (cr_rtp_stream_pop(track->stream, track->peer->now_us, &item)
            == CR_OK)
     {
+        track->leading = false;
+
         if (item.gap) {
             cr_peer_media_gap(track, item.gap_packets);
             continue;
@@ -446,6 +457,12 @@ cr_peer_media_pop(cr_peer_track_t *track)
         if (rotated) {
             track->rotation = rotation;
         }
+    }
+
+    /* none that waited behind the hole came with the rest */
+    if (track->keyframe_lacks) {
+        track->keyframe_lacks = false;
+        cr_peer_rtcp_keyframe(track);
     }
 }
 
@@ -491,8 +508,7 @@ cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets)
     (void) cr_depay_push(track->depay, &packet);
 
     track->gap_packets += packets;
-
-    cr_peer_rtcp_keyframe(track);
+    track->keyframe_lacks = true;
 }
 
 
@@ -514,13 +530,14 @@ cr_peer_media_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
             track->keyframe_seen = true;
             track->keyframe_awaited = false;
             track->keyframe_due = false;
+            track->keyframe_lacks = false;
 
         } else if (!track->keyframe_seen
                    || (track->keyframe_awaited
                        && peer->now_us - track->keyframe_asked_us
                           >= CR_PEER_ASK_AGAIN_US))
         {
-            cr_peer_rtcp_keyframe(track);
+            track->keyframe_lacks = true;
         }
     }
 

@@ -387,16 +387,19 @@ cr_peer_rtcp_nack(cr_peer_track_t *track)
     cr_rtcp_write_nack(&rtcp.w, peer->ssrc, track->ssrc, seqs, n);
     cr_peer_rtcp_send(peer, &rtcp);
 
+    if (track->leading && !track->keyframe_awaited) {
+        cr_peer_rtcp_keyframe(track);
+    }
+
     for (i = 0; i < n && track->probing; i++) {
         track->probe_again |= seqs[i] == track->probe_seq;
     }
 
     /* what is newer than all before is asked for the first time */
-    if (track->asked && (int16_t) (seqs[n - 1] - track->asked_seq) <= 0) {
+    if ((int16_t) (seqs[n - 1] - track->asked_seq) <= 0) {
         return;
     }
 
-    track->asked = true;
     track->asked_seq = seqs[n - 1];
 
     if (!track->probing

@@ -110,26 +110,25 @@ set_delivered(cr_rtp_stream_t *s, int64_t seq, bool yes)
 }
 
 
-/* Makes the ring reach to seq. */
-static cr_status_e
-reserve(cr_rtp_stream_t *s, int64_t seq)
+cr_status_e
+cr_stream_reserve(cr_rtp_stream_t *s, int64_t first, int64_t last)
 {
     int64_t     i;
     uint32_t    capacity;
     cr_slot_t  *ring;
 
-    if (seq - s->next < s->capacity) {
+    if (last - first < s->capacity) {
         return CR_OK;
     }
 
     /* twice the window: pop() has not been called yet for what is forced */
-    if (seq - s->next >= (int64_t) s->config.packets_max * 2) {
+    if (last - first >= (int64_t) s->config.packets_max * 2) {
         return CR_DECLINED;
     }
 
     capacity = s->capacity;
 
-    while (seq - s->next >= capacity) {
+    while (last - first >= capacity) {
         capacity *= 2;
     }
 
@@ -239,9 +238,8 @@ begin(cr_rtp_stream_t *s, int64_t now_us)
 }
 
 
-/* A packet still in the caller's datagram that was not popped must wait. */
-static void
-settle_direct(cr_rtp_stream_t *s)
+void
+cr_stream_settle(cr_rtp_stream_t *s)
 {
     cr_slot_t  *slot;
 
@@ -274,7 +272,7 @@ take(cr_rtp_stream_t *s, int64_t seq, const cr_rtp_t *rtp, bool rtx,
     cr_status_e    rc;
     cr_rtp_item_t  item;
 
-    rc = reserve(s, seq);
+    rc = cr_stream_reserve(s, s->next, seq);
     if (rc != CR_OK) {
         return rc;
     }
@@ -286,6 +284,10 @@ take(cr_rtp_stream_t *s, int64_t seq, const cr_rtp_t *rtp, bool rtx,
 
     if (seq <= s->highest) {
         item.recovered = slot->nacks != 0 || rtx;
+    }
+
+    if (seq < s->origin) {
+        item.arrival_us = cr_stream_lead_arrival(s, rtp->timestamp, now_us);
     }
 
     if (seq != s->next) {
@@ -307,6 +309,10 @@ take(cr_rtp_stream_t *s, int64_t seq, const cr_rtp_t *rtp, bool rtx,
 
     } else {
         cr_stream_hole_remove(s, seq);
+
+        if (seq < s->origin) {
+            cr_stream_lead_found(s, seq);
+        }
 
         if (item.recovered) {
             s->stats.recovered++;
@@ -382,7 +388,7 @@ restart(cr_rtp_stream_t *s)
     cr_slot_t   *slot;
     cr_status_e  rc;
 
-    rc = reserve(s, s->highest + 2);
+    rc = cr_stream_reserve(s, s->next, s->highest + 2);
     if (rc != CR_OK) {
         return rc;
     }
@@ -452,7 +458,7 @@ cr_rtp_stream_push(cr_rtp_stream_t *s, const cr_rtp_t *rtp, bool rtx,
     cr_status_e  rc;
 
     begin(s, now_us);
-    settle_direct(s);
+    cr_stream_settle(s);
 
     jumped = false;
 
@@ -462,6 +468,8 @@ cr_rtp_stream_push(cr_rtp_stream_t *s, const cr_rtp_t *rtp, bool rtx,
         s->highest = s->next - 1;
         s->floor = s->next;
         s->drain_until = s->next;
+        s->origin = s->next;
+        s->leading = s->config.nack;
     }
 
     seq = cr_rtp_unwrap16(s->highest - s->shift, rtp->seq) + s->shift;
@@ -522,6 +530,7 @@ gap(cr_rtp_stream_t *s, uint32_t packets, cr_rtp_item_t *item)
     item->arrival_us = cr_stream_slot(s, s->next)->time_us;
 
     s->stats.given_up += packets;
+    s->leading = false;
 }
 
 
@@ -533,8 +542,13 @@ cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us, cr_rtp_item_t *item)
 
     begin(s, now_us);
 
+    if (s->next < s->origin && cr_stream_hole_over(s, s->next, now_us)) {
+        cr_stream_lead_end(s);
+    }
+
     if (s->direct) {
         s->direct = false;
+        s->leading = false;
         *item = s->direct_item;
         item->seq += s->skipped;
         set_delivered(s, s->next++, true);
@@ -553,6 +567,7 @@ cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us, cr_rtp_item_t *item)
         item_from_slot(item, slot, s->next + s->skipped);
         s->out = slot->u.held.block;
         slot->state = CR_SLOT_EMPTY;
+        s->leading = false;
         set_delivered(s, s->next++, true);
         return CR_OK;
 

@@ -27,6 +27,7 @@ typedef struct {
     size_t    bytes_max;           /* of held packets, e.g. 4 MiB */
     int64_t   give_up_us;          /* a hole's longest life, e.g. 2 s */
     int64_t   nack_delay_us;       /* before the first NACK, for reordering */
+    int64_t   lead_us;             /* longest wait for what _lead() asks */
 } cr_rtp_stream_config_t;
 
 
@@ -88,6 +89,16 @@ void cr_rtp_stream_destroy(cr_rtp_stream_t *s);
  */
 cr_status_e cr_rtp_stream_push(cr_rtp_stream_t *s, const cr_rtp_t *rtp,
     bool rtx, int64_t now_us);
+
+/*
+ * In front of the earliest packet that is here there should be others: that
+ * many (0: there are none) are asked for, and waited for together with all
+ * else.  Nobody knows whether they ever were; so those that do not come in
+ * lead_us, and in front of which nothing came, are no gap and no loss.  To
+ * be called before the stream's first pop(); afterwards it does nothing.
+ */
+void cr_rtp_stream_lead(cr_rtp_stream_t *s, uint32_t packets,
+    int64_t now_us);
 
 /* The next item in order: CR_OK, or CR_AGAIN when it has to be waited for. */
 cr_status_e cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us,

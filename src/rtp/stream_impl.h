@@ -86,6 +86,9 @@ struct cr_rtp_stream_s {
     int64_t                 skipped;   /* a user's number - ours */
     int64_t                 floor;     /* before it: another numbering */
     int64_t                 drain_until;
+    int64_t                 origin;    /* the earliest known to exist */
+    int64_t                 lead_until_us;
+    bool                    leading;   /* nothing was handed out yet */
     int64_t                 now_us;    /* of the last call */
     int64_t                 last_us;   /* arrival of highest */
     uint32_t                last_timestamp;
@@ -119,6 +122,25 @@ cr_stream_slot(const cr_rtp_stream_t *s, int64_t seq)
 {
     return &s->ring[(uint32_t) seq & (s->capacity - 1)];
 }
+
+
+/* stream.c */
+/* Makes the ring reach from first, which is next or before it, to last. */
+cr_status_e cr_stream_reserve(cr_rtp_stream_t *s, int64_t first,
+    int64_t last);
+/* A packet still in the caller's datagram that was not popped must wait. */
+void cr_stream_settle(cr_rtp_stream_t *s);
+
+
+/* stream_lead.c */
+/* When a packet in front of all that was known would have come, had it not
+ * been lost: the track's clock may begin with it. */
+int64_t cr_stream_lead_arrival(const cr_rtp_stream_t *s, uint32_t timestamp,
+    int64_t now_us);
+/* A packet fills a hole in front of all that was known to exist. */
+void cr_stream_lead_found(cr_rtp_stream_t *s, int64_t seq);
+/* Forgets the holes in front of it. */
+void cr_stream_lead_end(cr_rtp_stream_t *s);
 
 
 /* stream_nack.c */

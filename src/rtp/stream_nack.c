@@ -84,6 +84,7 @@ cr_stream_hole_over(const cr_rtp_stream_t *s, int64_t seq, int64_t now_us)
     return seq < s->drain_until
            || s->highest - seq >= s->config.packets_max
            || s->store.used_bytes > s->config.bytes_max
+           || (seq < s->origin && now_us >= s->lead_until_us)
            || now_us - cr_stream_slot(s, seq)->time_us
               >= s->config.give_up_us;
 }
@@ -169,6 +170,10 @@ cr_rtp_stream_deadline(const cr_rtp_stream_t *s)
     }
 
     give_up = slot->time_us + s->config.give_up_us;
+
+    if (s->next < s->origin && s->lead_until_us < give_up) {
+        give_up = s->lead_until_us;
+    }
 
     return s->next_nack_us < give_up ? s->next_nack_us : give_up;
 }

@@ -113,6 +113,7 @@ depay_packets_run(const cr_media_params_t *params, const uint8_t *data,
 
         packet.payload.data = copy;
 
+        (void) cr_depay_begins(d, &packet);
         (void) cr_depay_push(d, &packet);
 
         free(copy);

@@ -119,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.bytes_max = BYTES_MAX;
     config.give_up_us = (int64_t) (data[0] >> 1) * 10000;
     config.nack_delay_us = (data[0] >> 4) * 1000;
+    config.lead_us = (data[0] >> 3) * 10000;
 
     left = data[1] == 255 ? 1000000 : data[1];
     live = 0;
@@ -161,6 +162,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                rtp.payload.len);
 
         (void) cr_rtp_stream_push(s, &rtp, data[0] & 0x10, now);
+
+        if (data[0] & 4) {
+            cr_rtp_stream_lead(s, data[3] % 32, now);
+        }
 
         /* the one before must have been copied, or handed out, by now */
         free(datagram);

@@ -76,6 +76,9 @@ struct remote_s {
     bool                no_ext;
     bool                red;            /* sound with redundancy */
     unsigned            lose_sound;     /* each packet of so many */
+    /* whether a packet is lost; again: it was asked for */
+    bool              (*lose)(remote_t *r, unsigned video, uint16_t seq,
+                           bool again);
     uint32_t            video_ssrc;
     uint16_t            seq[2];         /* of audio, of video */
     uint16_t            rtx_seq;

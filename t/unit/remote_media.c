@@ -142,6 +142,12 @@ remote_media(remote_t *r, unsigned video)
             continue;
         }
 
+        if (r->lose != NULL
+            && r->lose(r, video, cr_get_u16(buf + 2), false))
+        {
+            continue;
+        }
+
         remote_rtp_send(r, buf, (size_t) (p - buf));
     }
 
@@ -159,7 +165,9 @@ remote_repeat(remote_t *r, uint16_t seq)
     old = r->history[seq % REMOTE_HISTORY].data;
     len = r->history[seq % REMOTE_HISTORY].len;
 
-    if (len == 0 || cr_get_u16(old + 2) != seq) {
+    if (len == 0 || cr_get_u16(old + 2) != seq
+        || (r->lose != NULL && r->lose(r, 1, seq, true)))
+    {
         return;
     }
 

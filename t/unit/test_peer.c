@@ -397,7 +397,10 @@ video_that_begins_without_a_keyframe_gets_one_asked_for(void **state)
     r.want_keyframe = false;
     remote_run(&r, 1000000);
     assert_int_equal(r.state, CR_PEER_CONNECTED);
-    assert_true(r.plis >= 1);
+    assert_int_equal(r.plis, 1);
+
+    /* what was sent before it may still come, for a while */
+    remote_run(&r, 1000000);
     assert_int_equal(r.keyframes, 1);
 }
 
@@ -496,7 +499,8 @@ a_new_ssrc_takes_a_track_over(void **state)
 
     /* its time stamps are others, the time goes on */
     assert_in_range(r.last_us[1] - r.first_us[1], 3050000, 3300000);
-    assert_true(r.off_us < 500000);
+    /* its first packets, sent while the old one was there, were waited for */
+    assert_true(r.off_us < 1500000);
 }
 
 
@@ -592,7 +596,8 @@ many_ssrcs_are_bounded(void **state)
         remote_run(&r, 30000);
     }
 
-    assert_true(r.env.live < live + 50);
+    remote_run(&r, 2000000);
+    assert_true(r.env.live < live + 100);
     assert_int_equal(r.state, CR_PEER_CONNECTED);
     assert_int_equal(r.wrong, 0);
 }
