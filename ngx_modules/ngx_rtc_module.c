@@ -617,7 +617,9 @@ ngx_rtc_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    if (ngx_rtc_udp_init(rcf, cycle) != NGX_OK) {
+    if (ngx_rtc_udp_init(rcf, cycle) != NGX_OK
+        || ngx_rtc_tick_init(w, cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -642,8 +644,8 @@ ngx_rtc_init_process(ngx_cycle_t *cycle)
 
 
 /*
- * After a reload the sessions of this worker go on until they end: each has
- * a timer that is not cancelable, which keeps the process.  Otherwise they
+ * After a reload the sessions of this worker go on until they end: there is a
+ * timer that is not cancelable, which keeps the process.  Otherwise they
  * are closed, so that their last chunks are complete.
  */
 
@@ -673,6 +675,7 @@ ngx_rtc_exit(ngx_callrec_exit_e how)
         ngx_rtc_session_end_all(rcf);
         ngx_rtc_route_done(w);
         ngx_rtc_udp_done(w);
+        ngx_rtc_tick_done(w);
         cr_dtls_cert_destroy(w->cert);
         w->cert = NULL;
         break;

@@ -10,6 +10,7 @@
  *     ngx_rtc_udp.c         sockets
  *     ngx_rtc_route.c       which session a datagram belongs to
  *     ngx_rtc_session.c     sessions of this worker
+ *     ngx_rtc_tick.c        when they are due, and sockets read
  */
 
 #ifndef _NGX_RTC_MODULE_H_INCLUDED_
@@ -38,7 +39,10 @@
 #define NGX_RTC_ENDED_TIME        10000000    /* for so long, us */
 #define NGX_RTC_BATCH             32      /* datagrams of one recvmmsg() */
 #define NGX_RTC_BATCHES           4       /* of one event */
+#define NGX_RTC_POLL_BATCHES      64      /* of one tick */
 #define NGX_RTC_DATAGRAM_MAX      2048
+#define NGX_RTC_TICK_US           5000
+#define NGX_RTC_TICK_SLOTS        256
 
 
 typedef struct ngx_rtc_dir_entry_s  ngx_rtc_dir_entry_t;
@@ -131,6 +135,7 @@ typedef struct {
     ngx_socket_t             fd;              /* a duplicate, for sending */
     cr_addr_t                addr;
     unsigned                 wildcard:1;
+    ngx_listening_t         *listening;       /* its fd is -1 once closed */
     ngx_connection_t        *reader;          /* after a reload, see _udp.c */
 } ngx_rtc_listener_t;
 
@@ -168,8 +173,8 @@ struct ngx_rtc_session_s {
     cr_peer_t               *peer;
     ngx_recording_publisher_t  *publisher;
     const ngx_rtc_path_t    *path;            /* of the current datagram */
-    ngx_event_t              timer;
-    int64_t                  timer_us;        /* when it is due */
+    ngx_queue_t              wait;            /* on the wheel */
+    int64_t                  due_us;          /* what it waits for */
     int64_t                  stats_us;        /* when the next are due */
     int64_t                  second_us;       /* the rate is measured from */
     size_t                   second_bytes;    /* of media since then */
@@ -177,6 +182,7 @@ struct ngx_rtc_session_s {
     cr_peer_reason_e         reason;
     uint32_t                 keyframes;       /* wanted, by track */
 
+    unsigned                 waiting:1;
     unsigned                 busy:1;          /* within the peer's code */
     unsigned                 refused:1;       /* the engine has no place */
     unsigned                 closed:1;
@@ -203,6 +209,18 @@ struct ngx_rtc_worker_s {
     ngx_pid_t                forward_to;
     size_t                   forward_len;
     u_char                   forward[NGX_CALLREC_PACKET_MAX];
+
+    /* ngx_rtc_tick.c */
+    ngx_connection_t        *ticker;
+    ngx_event_t              hold;
+    int64_t                  tick;            /* the last that was run */
+    int64_t                  tick_armed;      /* not when polling */
+    ngx_uint_t               woken;           /* by datagrams, since: */
+    int64_t                  woken_us;
+    ngx_uint_t               polls;
+    ngx_uint_t               polls_empty;
+    ngx_queue_t              wheel[NGX_RTC_TICK_SLOTS];
+    unsigned                 polling:1;
 
     ngx_event_t              sweep;
     unsigned                 draining:1;      /* superseded, see _exit() */
@@ -260,6 +278,10 @@ void ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
 ngx_int_t ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
 /* Goes on reading the sockets that no newer worker reads. */
 void ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log);
+/* Whether datagrams are waited for, or will be polled. */
+void ngx_rtc_udp_watch(ngx_rtc_worker_t *w, ngx_uint_t on);
+/* Reads what there is; NGX_DECLINED: nothing, NGX_AGAIN: there is more. */
+ngx_int_t ngx_rtc_udp_poll(ngx_rtc_conf_t *rcf);
 void ngx_rtc_udp_done(ngx_rtc_worker_t *w);
 void ngx_rtc_udp_send(const ngx_rtc_path_t *path, const cr_addr_t *to,
     const uint8_t *data, size_t len, ngx_log_t *log);
@@ -285,6 +307,18 @@ const ngx_rtc_path_t *ngx_rtc_route_path(ngx_rtc_session_t *s,
 void ngx_rtc_route_forget(ngx_rtc_worker_t *w, ngx_rtc_session_t *s);
 
 
+/* ngx_rtc_tick.c */
+
+ngx_int_t ngx_rtc_tick_init(ngx_rtc_worker_t *w, ngx_cycle_t *cycle);
+void ngx_rtc_tick_done(ngx_rtc_worker_t *w);
+/* ngx_rtc_session_due() will be called, perhaps sooner; once only. */
+void ngx_rtc_tick_add(ngx_rtc_worker_t *w, ngx_rtc_session_t *s,
+    int64_t deadline_us);
+void ngx_rtc_tick_remove(ngx_rtc_worker_t *w, ngx_rtc_session_t *s);
+/* Datagrams have woken the worker. */
+void ngx_rtc_tick_woken(ngx_rtc_worker_t *w);
+
+
 /* ngx_rtc_session.c */
 
 ngx_rtc_session_t *ngx_rtc_session_open(ngx_rtc_conf_t *rcf,
@@ -294,6 +328,7 @@ ngx_rtc_session_t *ngx_rtc_session_by_id(ngx_rtc_worker_t *w,
 /* The session may be gone afterwards. */
 void ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     const ngx_rtc_path_t *path, u_char *data, size_t len, int64_t now_us);
+void ngx_rtc_session_due(ngx_rtc_session_t *s, int64_t now_us);
 void ngx_rtc_session_restarted(ngx_rtc_session_t *s,
     const ngx_rtc_record_t *rec);
 void ngx_rtc_session_end(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s);

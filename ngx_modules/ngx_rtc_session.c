@@ -14,8 +14,6 @@
 #define NGX_RTC_STATS_US         1000000
 #define NGX_RTC_PLI_INTERVAL_US  500000
 #define NGX_RTC_BUFFER_MAX       (4 * 1024 * 1024)
-/* ms; timers of all sessions go off together, on multiples of it */
-#define NGX_RTC_TIMER_GRID       5
 
 /* What is taken a second: retransmissions and keyframes come in bursts. */
 #define NGX_RTC_RATE_US          1000000
@@ -38,7 +36,6 @@ static ngx_queue_t *ngx_rtc_session_bucket(ngx_rtc_worker_t *w,
     const char *id);
 static ngx_uint_t ngx_rtc_session_policed(ngx_rtc_conf_t *rcf,
     ngx_rtc_session_t *s, int64_t now_us);
-static void ngx_rtc_session_timer(ngx_event_t *ev);
 static void ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     int64_t deadline_us, int64_t now_us);
 static void ngx_rtc_session_stats(ngx_rtc_session_t *s);
@@ -104,10 +101,6 @@ ngx_rtc_session_open(ngx_rtc_conf_t *rcf, const ngx_rtc_record_t *rec)
         ngx_free(s);
         return NULL;
     }
-
-    s->timer.handler = ngx_rtc_session_timer;
-    s->timer.data = s;
-    s->timer.log = ngx_cycle->log;
 
     s->stats_us = now_us + NGX_RTC_STATS_US;
 
@@ -359,16 +352,10 @@ ngx_rtc_session_bucket(ngx_rtc_worker_t *w, const char *id)
 }
 
 
-/* Not cancelable: it is what keeps a worker that was asked to leave. */
-
-static void
-ngx_rtc_session_timer(ngx_event_t *ev)
+void
+ngx_rtc_session_due(ngx_rtc_session_t *s, int64_t now_us)
 {
-    int64_t             now_us, deadline_us;
-    ngx_rtc_session_t  *s;
-
-    s = ev->data;
-    now_us = ngx_callrec_now_us();
+    int64_t  deadline_us;
 
     s->busy = 1;
     deadline_us = cr_peer_timeout(s->peer, now_us);
@@ -385,7 +372,6 @@ ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     int64_t deadline_us, int64_t now_us)
 {
     ngx_uint_t  track;
-    ngx_msec_t  delay, due;
 
     if (s->refused && !s->closed) {
         ngx_rtc_session_end(rcf, s);
@@ -411,25 +397,14 @@ ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
 
     deadline_us = ngx_min(deadline_us, s->stats_us);
 
-    /* a timer that goes off too early just comes here again */
+    /* one that is due too early just comes here again */
 
-    if (s->timer.timer_set) {
-        if (s->timer_us <= deadline_us) {
-            return;
-        }
-
-        ngx_del_timer(&s->timer);
+    if (s->waiting && s->due_us <= deadline_us) {
+        return;
     }
 
-    delay = deadline_us <= now_us
-            ? 1 : (ngx_msec_t) ((deadline_us - now_us + 999) / 1000);
-
-    due = ngx_current_msec + delay;
-    delay += (NGX_RTC_TIMER_GRID - due % NGX_RTC_TIMER_GRID)
-             % NGX_RTC_TIMER_GRID;
-
-    s->timer_us = deadline_us;
-    ngx_add_timer(&s->timer, delay);
+    s->due_us = deadline_us;
+    ngx_rtc_tick_add(rcf->worker, s, deadline_us);
 }
 
 
@@ -480,12 +455,10 @@ ngx_rtc_session_free(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s)
     (void) ngx_rtc_dir_remove(rcf, s->info.session_id, ngx_pid, NULL);
     ngx_rtc_route_forget(rcf->worker, s);
 
-    if (s->timer.timer_set) {
-        ngx_del_timer(&s->timer);
-    }
-
     ngx_queue_remove(&s->queue);
     rcf->worker->nsessions--;
+
+    ngx_rtc_tick_remove(rcf->worker, s);
 
     cr_peer_destroy(s->peer);
     ngx_free(s);

@@ -14,14 +14,16 @@
 #include "ngx_rtc_module.h"
 
 
-#define NGX_RTC_CONTROL  64
+#define NGX_RTC_CONTROL       128
+/* A datagram was never so long in its socket: the clock was set. */
+#define NGX_RTC_QUEUED_MAX_US 1000000
 
 /* Big enough for either family, aligned as the kernel wants it. */
 typedef union {
     struct cmsghdr  align;
     u_char          in[CMSG_SPACE(sizeof(struct in_pktinfo))];
     u_char          in6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-    u_char          space[NGX_RTC_CONTROL];
+    u_char          space[NGX_RTC_CONTROL];   /* and the time */
 } ngx_rtc_control_t;
 
 
@@ -29,7 +31,8 @@ static void ngx_rtc_udp_handler(ngx_connection_t *c);
 static void ngx_rtc_udp_read(ngx_event_t *rev);
 static ngx_int_t ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf,
     ngx_rtc_listener_t *listener, ngx_socket_t fd, ngx_log_t *log);
-static void ngx_rtc_udp_pktinfo(struct msghdr *msg, cr_addr_t *addr);
+static int64_t ngx_rtc_udp_control(struct msghdr *msg, cr_addr_t *addr);
+static int64_t ngx_rtc_udp_wall_us(void);
 static ngx_uint_t ngx_rtc_udp_handed_on(ngx_rtc_conf_t *rcf,
     const cr_addr_t *addr);
 
@@ -133,11 +136,13 @@ ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
 ngx_int_t
 ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
 {
+    int                  on;
     ngx_uint_t           i;
     ngx_listening_t     *ls;
     ngx_rtc_worker_t    *w;
     ngx_rtc_listener_t  *listener;
 
+    on = 1;
     w = rcf->worker;
     ls = cycle->listening.elts;
 
@@ -162,8 +167,18 @@ ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
 
+        if (setsockopt(listener->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on,
+                       sizeof(int))
+            == -1)
+        {
+            ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_socket_errno,
+                          "setsockopt(SO_TIMESTAMPNS) %V failed, ignored",
+                          &ls[i].addr_text);
+        }
+
         ngx_rtc_addr_from(&listener->addr, ls[i].sockaddr);
         listener->wildcard = ls[i].wildcard;
+        listener->listening = &ls[i];
 
         ls[i].connection->data = listener;
         ls[i].connection->read->handler = ngx_rtc_udp_read;
@@ -442,24 +457,101 @@ ngx_rtc_udp_read(ngx_event_t *rev)
 
     for (i = 0; i < NGX_RTC_BATCHES; i++) {
         if (ngx_rtc_udp_read_batch(rcf, listener, c->fd, rev->log)
-            != NGX_OK)
+            != NGX_AGAIN)
         {
             break;
         }
     }
 
     ngx_rtc_route_flush(rcf->worker);
+
+    ngx_rtc_tick_woken(rcf->worker);
 }
 
 
-/* NGX_OK: there may be more. */
+void
+ngx_rtc_udp_watch(ngx_rtc_worker_t *w, ngx_uint_t on)
+{
+    ngx_uint_t           i;
+    ngx_event_t         *rev;
+    ngx_rtc_listener_t  *listener;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        listener = &w->listeners[i];
+
+        if (listener->reader != NULL) {
+            rev = listener->reader->read;
+
+        } else if (listener->listening->fd != (ngx_socket_t) -1) {
+            rev = listener->listening->connection->read;
+
+        } else {
+            continue;
+        }
+
+        if (on && !rev->active) {
+            (void) ngx_add_event(rev, NGX_READ_EVENT, 0);
+
+        } else if (!on && rev->active) {
+            (void) ngx_del_event(rev, NGX_READ_EVENT, 0);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_rtc_udp_poll(ngx_rtc_conf_t *rcf)
+{
+    ngx_int_t            rc, result;
+    ngx_uint_t           i, n;
+    ngx_rtc_worker_t    *w;
+    ngx_rtc_listener_t  *listener;
+
+    w = rcf->worker;
+    result = NGX_DECLINED;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        listener = &w->listeners[i];
+
+        if (listener->reader == NULL
+            && listener->listening->fd == (ngx_socket_t) -1)
+        {
+            /* a newer worker's */
+            continue;
+        }
+
+        for (n = 0; n < NGX_RTC_POLL_BATCHES; n++) {
+            rc = ngx_rtc_udp_read_batch(rcf, listener, listener->fd,
+                                        ngx_cycle->log);
+
+            if (rc != NGX_DECLINED && result == NGX_DECLINED) {
+                result = NGX_OK;
+            }
+
+            if (rc != NGX_AGAIN) {
+                break;
+            }
+        }
+
+        if (n == NGX_RTC_POLL_BATCHES) {
+            result = NGX_AGAIN;
+        }
+    }
+
+    ngx_rtc_route_flush(w);
+
+    return result;
+}
+
+
+/* NGX_AGAIN: there may be more; NGX_DECLINED: there was nothing. */
 
 static ngx_int_t
 ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
     ngx_socket_t fd, ngx_log_t *log)
 {
     int                i, n;
-    int64_t            now_us;
+    int64_t            now_us, wall_us, queued_us;
     ngx_err_t          err;
     struct iovec       iov[NGX_RTC_BATCH];
     ngx_sockaddr_t     sa[NGX_RTC_BATCH];
@@ -481,10 +573,8 @@ ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
         msg[i].msg_hdr.msg_iov = &iov[i];
         msg[i].msg_hdr.msg_iovlen = 1;
 
-        if (listener->wildcard) {
-            msg[i].msg_hdr.msg_control = &control[i];
-            msg[i].msg_hdr.msg_controllen = sizeof(ngx_rtc_control_t);
-        }
+        msg[i].msg_hdr.msg_control = &control[i];
+        msg[i].msg_hdr.msg_controllen = sizeof(ngx_rtc_control_t);
     }
 
     n = recvmmsg(fd, msg, NGX_RTC_BATCH, MSG_DONTWAIT, NULL);
@@ -500,6 +590,7 @@ ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
     }
 
     now_us = ngx_callrec_now_us();
+    wall_us = ngx_rtc_udp_wall_us();
 
     for (i = 0; i < n; i++) {
 
@@ -513,31 +604,47 @@ ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
 
         ngx_rtc_addr_from(&path.remote, &sa[i].sockaddr);
 
-        if (listener->wildcard) {
-            ngx_rtc_udp_pktinfo(&msg[i].msg_hdr, &path.local);
+        queued_us = wall_us
+                    - ngx_rtc_udp_control(&msg[i].msg_hdr, &path.local);
+
+        if (queued_us < 0 || queued_us > NGX_RTC_QUEUED_MAX_US) {
+            queued_us = 0;
         }
 
         ngx_rtc_route_datagram(rcf, &path, w->buffers[i], msg[i].msg_len,
-                               now_us);
+                               now_us - queued_us);
     }
 
-    return n == NGX_RTC_BATCH ? NGX_OK : NGX_DECLINED;
+    return n == NGX_RTC_BATCH ? NGX_AGAIN : NGX_OK;
 }
 
 
-static void
-ngx_rtc_udp_pktinfo(struct msghdr *msg, cr_addr_t *addr)
+/* When the datagram came, by the wall clock; and to which address. */
+
+static int64_t
+ngx_rtc_udp_control(struct msghdr *msg, cr_addr_t *addr)
 {
+    int64_t              us;
     struct cmsghdr      *cmsg;
+    struct timespec      ts;
     struct in_pktinfo    info;
 #if (NGX_HAVE_INET6)
     struct in6_pktinfo   info6;
 #endif
 
+    us = 0;
+
     for (cmsg = CMSG_FIRSTHDR(msg);
          cmsg != NULL;
          cmsg = CMSG_NXTHDR(msg, cmsg))
     {
+        if (cmsg->cmsg_level == SOL_SOCKET
+            && cmsg->cmsg_type == SCM_TIMESTAMPNS)
+        {
+            ngx_memcpy(&ts, CMSG_DATA(cmsg), sizeof(struct timespec));
+            us = (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+        }
+
         if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO) {
             ngx_memcpy(&info, CMSG_DATA(cmsg), sizeof(struct in_pktinfo));
             ngx_memcpy(addr->ip, &info.ipi_addr, 4);
@@ -552,6 +659,19 @@ ngx_rtc_udp_pktinfo(struct msghdr *msg, cr_addr_t *addr)
         }
 #endif
     }
+
+    return us;
+}
+
+
+static int64_t
+ngx_rtc_udp_wall_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 
