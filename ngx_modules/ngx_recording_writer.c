@@ -4,10 +4,10 @@
  */
 
 
+#include "ngx_recording_crew.h"
 #include "ngx_recording_writer.h"
 
 
-#define NGX_RECORDING_WRITER_RETRY   500     /* ms, also holds the worker */
 #define NGX_RECORDING_WRITER_FINISH  5000    /* ms to wait for a thread */
 
 #define NGX_RECORDING_DIR_ACCESS     0750
@@ -30,26 +30,25 @@ typedef struct {
     ngx_recording_writer_pt   done;
     void                     *ctx;
     size_t                    len;
-    u_char                    data[1];   /* bytes, or a path with its NUL */
+    u_char                   *data;      /* bytes, or a path with its NUL */
+    unsigned                  given:1;   /* data is not behind this */
 } ngx_recording_op_t;
 
 
 struct ngx_recording_writer_s {
     ngx_queue_t               queue;     /* of all writers */
-    ngx_thread_pool_t        *pool;
+    ngx_recording_crew_t     *crew;
+    ngx_recording_work_t      work;
     ngx_log_t                *log;
     ngx_queue_t               waiting;
     size_t                    pending;
-    ngx_event_t               timer;
-    ngx_thread_task_t         task;
     unsigned                  posted:1;
     unsigned                  calling:1;     /* callbacks */
     unsigned                  destroyed:1;
     unsigned                  syncing:1;
     unsigned                  durable:1;
 
-    /* the thread's while a task is posted */
-    ngx_atomic_t              running;
+    /* the thread's while it is posted */
     ngx_queue_t               batch;
     ngx_fd_t                  fd;
     ngx_fd_t                  dir;           /* to be synced with the file */
@@ -63,9 +62,11 @@ struct ngx_recording_writer_s {
 static ngx_int_t ngx_recording_writer_add(ngx_recording_writer_t *w,
     ngx_recording_op_e type, const void *data, size_t len, const char *tail,
     ngx_recording_writer_pt done, void *ctx);
+static void ngx_recording_writer_queue(ngx_recording_writer_t *w,
+    ngx_recording_op_t *op);
+static void ngx_recording_writer_op_free(ngx_recording_op_t *op);
 static void ngx_recording_writer_post(ngx_recording_writer_t *w);
-static void ngx_recording_writer_timer(ngx_event_t *ev);
-static void ngx_recording_writer_thread(void *data, ngx_log_t *log);
+static void ngx_recording_writer_thread(ngx_recording_work_t *work);
 static void ngx_recording_writer_run(ngx_recording_writer_t *w,
     ngx_recording_op_t *op);
 static void ngx_recording_writer_do_create(ngx_recording_writer_t *w,
@@ -82,7 +83,7 @@ static ngx_int_t ngx_recording_writer_mkdirs(ngx_recording_writer_t *w,
 static void ngx_recording_writer_mkdir(ngx_recording_writer_t *w,
     char *path);
 static ngx_fd_t ngx_recording_writer_parent(char *path);
-static void ngx_recording_writer_done(ngx_event_t *ev);
+static void ngx_recording_writer_done(ngx_recording_work_t *work);
 static void ngx_recording_writer_free(ngx_recording_writer_t *w);
 
 
@@ -101,7 +102,16 @@ ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_uint_t durable,
         return NULL;
     }
 
-    w->pool = pool;
+    w->crew = ngx_recording_crew(pool);
+    if (w->crew == NULL) {
+        ngx_free(w);
+        return NULL;
+    }
+
+    w->work.run = ngx_recording_writer_thread;
+    w->work.done = ngx_recording_writer_done;
+    w->work.data = w;
+
     w->log = log;
     w->fd = NGX_INVALID_FILE;
     w->dir = NGX_INVALID_FILE;
@@ -109,16 +119,6 @@ ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_uint_t durable,
 
     ngx_queue_init(&w->waiting);
     ngx_queue_init(&w->batch);
-
-    w->task.ctx = w;
-    w->task.handler = ngx_recording_writer_thread;
-    w->task.event.data = w;
-    w->task.event.handler = ngx_recording_writer_done;
-    w->task.event.log = log;
-
-    w->timer.data = w;
-    w->timer.handler = ngx_recording_writer_timer;
-    w->timer.log = log;
 
     if (ngx_recording_writers.next == NULL) {
         ngx_queue_init(&ngx_recording_writers);
@@ -144,10 +144,6 @@ ngx_recording_writer_destroy(ngx_recording_writer_t *w)
 static void
 ngx_recording_writer_free(ngx_recording_writer_t *w)
 {
-    if (w->timer.timer_set) {
-        ngx_del_timer(&w->timer);
-    }
-
     if (w->fd != NGX_INVALID_FILE) {
         (void) ngx_close_file(w->fd);
     }
@@ -183,6 +179,32 @@ ngx_recording_writer_append(ngx_recording_writer_t *w, const void *data,
 {
     return ngx_recording_writer_add(w, NGX_RECORDING_OP_APPEND, data, len,
                                     tail, done, ctx);
+}
+
+
+ngx_int_t
+ngx_recording_writer_give(ngx_recording_writer_t *w, void *data, size_t len,
+    ngx_recording_writer_pt done, void *ctx)
+{
+    ngx_recording_op_t  *op;
+
+    op = ngx_alloc(sizeof(ngx_recording_op_t), w->log);
+
+    if (op == NULL) {
+        free(data);
+        return NGX_ERROR;
+    }
+
+    op->type = NGX_RECORDING_OP_APPEND;
+    op->done = done;
+    op->ctx = ctx;
+    op->len = len;
+    op->data = data;
+    op->given = 1;
+
+    ngx_recording_writer_queue(w, op);
+
+    return NGX_OK;
 }
 
 
@@ -231,10 +253,11 @@ ngx_recording_writer_add(ngx_recording_writer_t *w, ngx_recording_op_e type,
     }
 
     op->type = type;
-    op->err = 0;
     op->done = done;
     op->ctx = ctx;
     op->len = len + tail_len;
+    op->data = (u_char *) op + sizeof(ngx_recording_op_t);
+    op->given = 0;
 
     if (len != 0) {
         ngx_memcpy(op->data, data, len);
@@ -244,15 +267,35 @@ ngx_recording_writer_add(ngx_recording_writer_t *w, ngx_recording_op_e type,
         ngx_memcpy(op->data + len, tail, tail_len);
     }
 
-    if (type == NGX_RECORDING_OP_APPEND) {
+    ngx_recording_writer_queue(w, op);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_recording_writer_queue(ngx_recording_writer_t *w, ngx_recording_op_t *op)
+{
+    op->err = 0;
+
+    if (op->type == NGX_RECORDING_OP_APPEND) {
         w->pending += op->len;
     }
 
     ngx_queue_insert_tail(&w->waiting, &op->queue);
 
     ngx_recording_writer_post(w);
+}
 
-    return NGX_OK;
+
+static void
+ngx_recording_writer_op_free(ngx_recording_op_t *op)
+{
+    if (op->given) {
+        free(op->data);
+    }
+
+    ngx_free(op);
 }
 
 
@@ -263,55 +306,21 @@ ngx_recording_writer_post(ngx_recording_writer_t *w)
         return;
     }
 
-    if (!w->timer.timer_set) {
-        ngx_add_timer(&w->timer, NGX_RECORDING_WRITER_RETRY);
-    }
-
     ngx_queue_add(&w->batch, &w->waiting);
     ngx_queue_init(&w->waiting);
 
-    w->running = 1;
-
-    if (ngx_thread_task_post(w->pool, &w->task) == NGX_OK) {
-        w->posted = 1;
-        return;
-    }
-
-    /* the pool's queue is full: the timer tries again */
-
-    w->running = 0;
-
-    ngx_queue_add(&w->waiting, &w->batch);
-    ngx_queue_init(&w->batch);
-}
-
-
-/*
- * The timer is not cancelable: a worker that is asked to leave waits until
- * everything is written.
- */
-static void
-ngx_recording_writer_timer(ngx_event_t *ev)
-{
-    ngx_recording_writer_t  *w;
-
-    w = ev->data;
-
-    ngx_recording_writer_post(w);
-
-    if (w->posted && !w->timer.timer_set) {
-        ngx_add_timer(&w->timer, NGX_RECORDING_WRITER_RETRY);
-    }
+    w->posted = 1;
+    ngx_recording_crew_post(w->crew, &w->work);
 }
 
 
 static void
-ngx_recording_writer_thread(void *data, ngx_log_t *log)
+ngx_recording_writer_thread(ngx_recording_work_t *work)
 {
     ngx_queue_t             *q;
     ngx_recording_writer_t  *w;
 
-    w = data;
+    w = work->data;
 
     for (q = ngx_queue_head(&w->batch);
          q != ngx_queue_sentinel(&w->batch);
@@ -320,10 +329,6 @@ ngx_recording_writer_thread(void *data, ngx_log_t *log)
         ngx_recording_writer_run(w, ngx_queue_data(q, ngx_recording_op_t,
                                                    queue));
     }
-
-    ngx_memory_barrier();
-
-    w->running = 0;
 }
 
 
@@ -590,13 +595,13 @@ ngx_recording_writer_do_close(ngx_recording_writer_t *w)
 
 
 static void
-ngx_recording_writer_done(ngx_event_t *ev)
+ngx_recording_writer_done(ngx_recording_work_t *work)
 {
     ngx_queue_t             *q, batch;
     ngx_recording_op_t      *op;
     ngx_recording_writer_t  *w;
 
-    w = ev->data;
+    w = work->data;
 
     ngx_queue_init(&batch);
     ngx_queue_add(&batch, &w->batch);
@@ -626,17 +631,13 @@ ngx_recording_writer_done(ngx_event_t *ev)
                      op->len);
         }
 
-        ngx_free(op);
+        ngx_recording_writer_op_free(op);
     }
 
     w->calling = 0;
 
     if (w->posted || !ngx_queue_empty(&w->waiting)) {
         return;
-    }
-
-    if (w->timer.timer_set) {
-        ngx_del_timer(&w->timer);
     }
 
     if (w->destroyed) {
@@ -648,35 +649,32 @@ ngx_recording_writer_done(ngx_event_t *ev)
 void
 ngx_recording_writers_finish(void)
 {
-    ngx_msec_t               waited;
     ngx_queue_t             *q, *o;
     ngx_recording_writer_t  *w;
 
-    if (ngx_recording_writers.next == NULL) {
+    if (ngx_recording_writers.next == NULL
+        || ngx_queue_empty(&ngx_recording_writers))
+    {
         return;
     }
 
-    waited = 0;
+    q = ngx_queue_head(&ngx_recording_writers);
+    w = ngx_queue_data(q, ngx_recording_writer_t, queue);
 
-    for (q = ngx_queue_head(&ngx_recording_writers);
+    ngx_recording_crew_finish(w->crew, NGX_RECORDING_WRITER_FINISH);
+
+    for ( /* void */ ;
          q != ngx_queue_sentinel(&ngx_recording_writers);
          q = ngx_queue_next(q))
     {
         w = ngx_queue_data(q, ngx_recording_writer_t, queue);
 
-        while (w->running && waited < NGX_RECORDING_WRITER_FINISH) {
-            ngx_msleep(1);
-            waited++;
-        }
-
-        if (w->running) {
+        if (w->work.busy) {
             ngx_log_error(NGX_LOG_ALERT, w->log, 0,
                           "recording: a thread is still writing, %uz bytes "
                           "are given up", w->pending);
             continue;
         }
-
-        ngx_memory_barrier();
 
         for (o = ngx_queue_head(&w->waiting);
              o != ngx_queue_sentinel(&w->waiting);

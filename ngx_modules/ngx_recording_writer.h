@@ -51,6 +51,10 @@ ngx_int_t ngx_recording_writer_append(ngx_recording_writer_t *w,
     const void *data, size_t len, const char *tail,
     ngx_recording_writer_pt done, void *ctx);
 
+/* The same of memory of malloc()'s, which is the writer's in any case. */
+ngx_int_t ngx_recording_writer_give(ngx_recording_writer_t *w, void *data,
+    size_t len, ngx_recording_writer_pt done, void *ctx);
+
 /*
  * fdatasync() of what was appended so far; not when one is under way that has
  * not been done yet.
