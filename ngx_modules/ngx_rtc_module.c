@@ -458,12 +458,15 @@ ngx_rtc_codecs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         { ngx_string("h265"), CR_CODEC_H265 },
         { ngx_string("opus"), CR_CODEC_OPUS },
         { ngx_string("red"), CR_CODEC_NONE },
+        { ngx_string("ulpfec"), CR_CODEC_NONE },
         { ngx_string("pcmu"), CR_CODEC_PCMU },
         { ngx_string("pcma"), CR_CODEC_PCMA },
         { ngx_string("g722"), CR_CODEC_G722 }
     };
 
-    if (rcf->sdp.codecs[0] != CR_CODEC_NONE || rcf->sdp.red) {
+    if (rcf->sdp.codecs[0] != CR_CODEC_NONE || rcf->sdp.red
+        || rcf->sdp.ulpfec)
+    {
         return "is duplicate";
     }
 
@@ -497,7 +500,8 @@ ngx_rtc_codecs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         given |= (ngx_uint_t) 1 << k;
 
         if (names[k].codec == CR_CODEC_NONE) {
-            rcf->sdp.red = 1;
+            rcf->sdp.red |= value[i].len == sizeof("red") - 1;
+            rcf->sdp.ulpfec |= value[i].len == sizeof("ulpfec") - 1;
             continue;
         }
 

@@ -52,7 +52,9 @@ typedef struct {
     uint8_t   mline;                  /* index of the m-line in the offer */
     uint8_t   pt;                     /* RTP payload type */
     uint8_t   rtx_pt;                 /* RFC 4588, 0: none */
-    uint8_t   red_pt;                 /* RFC 2198, of audio, 0: none */
+    uint8_t   red_pt;                 /* RFC 2198, 0: none */
+    uint8_t   red_rtx_pt;             /* repeats those, 0: none */
+    uint8_t   ulpfec_pt;              /* RFC 5109, of video, 0: none */
     uint8_t   channels;
     uint32_t  clock_rate;             /* Hz */
     uint32_t  ssrc;                   /* as signalled, 0: learn it */

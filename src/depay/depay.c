@@ -144,6 +144,18 @@ cr_depay_begins(const cr_depay_t *d, const cr_depay_packet_t *packet)
 }
 
 
+bool
+cr_depay_follows(const cr_depay_t *d, const cr_slice_t *payload)
+{
+    uint16_t  id, mask;
+
+    return d->codec != NULL && d->codec->picture != NULL
+           && !d->active && d->numbered
+           && d->codec->picture(payload, &id, &mask)
+           && id == ((d->picture_id + 1) & mask);
+}
+
+
 void
 cr_depay_flush(cr_depay_t *d)
 {
@@ -157,12 +169,18 @@ cr_depay_flush(cr_depay_t *d)
 void
 cr_depay_begin(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
+    uint16_t  mask;
+
     d->active = true;
     d->broken = false;
     d->skip = false;
     d->timestamp = packet->timestamp;
     d->arrival_us = packet->arrival_us;
     d->len = 0;
+
+    d->numbered = d->codec->picture != NULL
+                  && d->codec->picture(&packet->payload, &d->picture_id,
+                                       &mask);
 }
 
 

@@ -59,6 +59,12 @@ cr_status_e cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet);
  */
 bool cr_depay_begins(const cr_depay_t *d, const cr_depay_packet_t *packet);
 
+/*
+ * Whether this packet of VP8 or VP9 begins the picture behind the last one
+ * that was handed out, by their picture ids: nothing is missing in between.
+ */
+bool cr_depay_follows(const cr_depay_t *d, const cr_slice_t *payload);
+
 /* Hands out the frame in the making, if any, marked incomplete. */
 void cr_depay_flush(cr_depay_t *d);
 

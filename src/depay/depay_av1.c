@@ -293,5 +293,6 @@ const cr_depay_codec_t  cr_depay_av1 = {
     cr_av1_packet,
     cr_av1_drop,
     cr_av1_finish,
-    cr_av1_begins
+    cr_av1_begins,
+    NULL
 };

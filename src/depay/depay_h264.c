@@ -338,5 +338,6 @@ const cr_depay_codec_t  cr_depay_h264 = {
     cr_h264_packet,
     cr_depay_fu_drop,
     cr_h264_finish,
-    cr_h264_begins
+    cr_h264_begins,
+    NULL
 };

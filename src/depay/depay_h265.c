@@ -372,5 +372,6 @@ const cr_depay_codec_t  cr_depay_h265 = {
     cr_h265_packet,
     cr_depay_fu_drop,
     cr_h265_finish,
-    cr_h265_begins
+    cr_h265_begins,
+    NULL
 };

@@ -27,6 +27,10 @@ typedef struct {
     /* Whether a payload, not empty, begins a keyframe. */
     bool         (*begins)(const cr_depay_t *d, const uint8_t *p,
                       const uint8_t *end);
+    /* The id of the picture that a payload begins, of 7 or 15 bits (*mask);
+     * false: it begins none, or says none.  NULL: the codec has no ids. */
+    bool         (*picture)(const cr_slice_t *payload, uint16_t *id,
+                     uint16_t *mask);
 } cr_depay_codec_t;
 
 
@@ -76,6 +80,8 @@ struct cr_depay_s {
     bool                     skip;         /* the rest is of no use */
     uint32_t                 timestamp;
     int64_t                  arrival_us;
+    bool                     numbered;     /* it has: */
+    uint16_t                 picture_id;
     uint8_t                 *buf;
     size_t                   len;
     size_t                   size;
@@ -109,6 +115,32 @@ void cr_depay_config(cr_depay_t *d, size_t size);
 /* Hands an audio packet out as a frame. */
 void cr_depay_audio(cr_depay_t *d, const cr_depay_packet_t *packet,
     uint32_t duration_us);
+
+
+/*
+ * The picture id of VP8 (RFC 7741 section 4.2) and VP9 (RFC 9628 section
+ * 4.2): one byte, or two when its first bit is set; *mask has its bits.
+ */
+static inline const uint8_t *
+cr_depay_picture_id(const uint8_t *p, const uint8_t *end, uint16_t *id,
+    uint16_t *mask)
+{
+    if (p == NULL || p == end) {
+        return NULL;
+    }
+
+    if (!(p[0] & 0x80)) {
+        *id = p[0];
+        *mask = 0x7f;
+        return p + 1;
+    }
+
+    *mask = 0x7fff;
+    p = cr_read_u16(p, end, id);
+    *id &= *mask;
+
+    return p;
+}
 
 
 /* depay_nal.c: what H.264 and H.265 have in common */

@@ -28,18 +28,21 @@
 #define CR_VP8_L          0x40
 #define CR_VP8_T          0x20
 #define CR_VP8_K          0x10
-#define CR_VP8_M          0x80
 
 /* RFC 6386 section 9.1: frame tag, start code, two sizes of 14 bits */
 #define CR_VP8_INTER      0x01
 #define CR_VP8_KEY_SIZE   10
 
 
-/* Returns where the VP8 bytes begin, NULL: malformed. */
+/* Returns where the VP8 bytes begin, NULL: malformed.  *mask: 0, no id. */
 static const uint8_t *
-cr_vp8_descriptor(const uint8_t *p, const uint8_t *end, bool *start)
+cr_vp8_descriptor(const uint8_t *p, const uint8_t *end, bool *start,
+    uint16_t *picture_id, uint16_t *mask)
 {
     uint8_t  first, ext, id;
+
+    *mask = 0;
+    id = 0;
 
     p = cr_read_u8(p, end, &first);
     if (p == NULL) {
@@ -55,11 +58,7 @@ cr_vp8_descriptor(const uint8_t *p, const uint8_t *end, bool *start)
         }
 
         if (ext & CR_VP8_I) {
-            p = cr_read_u8(p, end, &id);
-
-            if (p != NULL && (id & CR_VP8_M)) {
-                p = cr_read_u8(p, end, &id);
-            }
+            p = cr_depay_picture_id(p, end, picture_id, mask);
         }
 
         if (ext & CR_VP8_L) {
@@ -79,13 +78,14 @@ static cr_status_e
 cr_vp8_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
     bool            start;
+    uint16_t        id, mask;
     cr_status_e     rc;
     const uint8_t  *p, *end;
 
     start = false;
     end = packet->payload.data + packet->payload.len;
 
-    p = cr_vp8_descriptor(packet->payload.data, end, &start);
+    p = cr_vp8_descriptor(packet->payload.data, end, &start, &id, &mask);
 
     if (p == NULL) {
         d->skip = true;
@@ -168,14 +168,26 @@ cr_vp8_finish(cr_depay_t *d, cr_frame_t *frame)
 static bool
 cr_vp8_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
 {
-    bool  start;
+    bool      start;
+    uint16_t  id, mask;
 
     (void) d;
 
     start = false;
-    p = cr_vp8_descriptor(p, end, &start);
+    p = cr_vp8_descriptor(p, end, &start, &id, &mask);
 
     return p != NULL && start && !(p[0] & CR_VP8_INTER);
+}
+
+
+static bool
+cr_vp8_picture(const cr_slice_t *payload, uint16_t *id, uint16_t *mask)
+{
+    bool  start;
+
+    return cr_vp8_descriptor(payload->data, payload->data + payload->len,
+                             &start, id, mask) != NULL
+           && start && *mask != 0;
 }
 
 
@@ -183,5 +195,6 @@ const cr_depay_codec_t  cr_depay_vp8 = {
     cr_vp8_packet,
     cr_vp8_gap,
     cr_vp8_finish,
-    cr_vp8_begins
+    cr_vp8_begins,
+    cr_vp8_picture
 };

@@ -31,7 +31,6 @@
 #define CR_VP9_F          0x10
 #define CR_VP9_B          0x08
 #define CR_VP9_V          0x02
-#define CR_VP9_M          0x80
 #define CR_VP9_N          0x01
 #define CR_VP9_Y          0x10
 #define CR_VP9_G          0x08
@@ -92,6 +91,7 @@ cr_vp9_descriptor(cr_depay_vp9_t *vp9, const uint8_t *p, const uint8_t *end,
     uint8_t *flags, uint8_t *sid)
 {
     uint8_t   byte;
+    uint16_t  id, mask;
     unsigned  i;
 
     *sid = 0;
@@ -104,11 +104,7 @@ cr_vp9_descriptor(cr_depay_vp9_t *vp9, const uint8_t *p, const uint8_t *end,
     byte = 0;
 
     if (*flags & CR_VP9_I) {
-        p = cr_read_u8(p, end, &byte);
-
-        if (p != NULL && (byte & CR_VP9_M)) {
-            p = cr_read_u8(p, end, &byte);
-        }
+        p = cr_depay_picture_id(p, end, &id, &mask);
     }
 
     if (*flags & CR_VP9_L) {
@@ -352,9 +348,37 @@ cr_vp9_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
 }
 
 
+/* The descriptor's beginning: its id, and that no layer is below. */
+static bool
+cr_vp9_picture(const cr_slice_t *payload, uint16_t *id, uint16_t *mask)
+{
+    uint8_t         flags, layers;
+    const uint8_t  *p, *end;
+
+    end = payload->data + payload->len;
+    flags = 0;
+    layers = 0;
+
+    p = cr_read_u8(payload->data, end, &flags);
+
+    if (!(flags & CR_VP9_I) || !(flags & CR_VP9_B)) {
+        return false;
+    }
+
+    p = cr_depay_picture_id(p, end, id, mask);
+
+    if (flags & CR_VP9_L) {
+        p = cr_read_u8(p, end, &layers);
+    }
+
+    return p != NULL && (layers >> 1 & 7) == 0;
+}
+
+
 const cr_depay_codec_t  cr_depay_vp9 = {
     cr_vp9_packet,
     cr_vp9_gap,
     cr_vp9_finish,
-    cr_vp9_begins
+    cr_vp9_begins,
+    cr_vp9_picture
 };

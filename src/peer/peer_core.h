@@ -9,6 +9,7 @@
  *   peer_media.c  RTP: whose packet it is, order, frames, media time
  *   peer_lead.c   what came before the first packet that arrived
  *   peer_red.c    sound with redundancy
+ *   peer_fec.c    video with forward error correction
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
  */
 
@@ -23,6 +24,7 @@
 #include "rtp/rtp.h"
 #include "rtp/stream.h"
 #include "rtp/twcc.h"
+#include "rtp/ulpfec.h"
 #include "srtp/srtp.h"
 
 
@@ -77,6 +79,10 @@ typedef struct {
     uint64_t                  red_repaired;  /* packets given up, and had */
 
     bool                      keyframe_lacks;     /* to what is popped */
+    cr_ulpfec_t              *fec;           /* NULL: none */
+    uint32_t                  fec_gap;       /* given up: parity alone? */
+    uint64_t                  fec_lost;      /* it was */
+
     bool                      keyframe_due;       /* to be asked for */
     bool                      keyframe_awaited;   /* was asked for */
     bool                      keyframe_seen;
@@ -163,6 +169,8 @@ void cr_peer_media_destroy(cr_peer_t *peer);
 cr_status_e cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len);
 /* Takes out what is in order, or has been given up by now. */
 void cr_peer_media_pop(cr_peer_track_t *track);
+/* packets is 0 when nobody knows whether there were any. */
+void cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets);
 void cr_peer_media_flush(cr_peer_t *peer);
 /* Tells what the clocks learnt; at_end: whatever they know so far. */
 void cr_peer_media_clock(cr_peer_t *peer, bool at_end);
@@ -181,6 +189,28 @@ void cr_peer_red_packet(cr_peer_track_t *track,
     const cr_depay_packet_t *packet);
 /* Sound up to this packet was handed out. */
 void cr_peer_red_seen(cr_peer_track_t *track, uint32_t timestamp);
+
+
+/* peer_fec.c */
+/* CR_NOMEM, or what the track's FEC needs is there. */
+cr_status_e cr_peer_fec_create(cr_peer_track_t *track);
+/* Whether a type is one of repetitions. */
+bool cr_peer_fec_is_rtx(const cr_media_params_t *params, uint8_t pt);
+/* A repetition into the packet that was lost, which may be one of RED. */
+cr_status_e cr_peer_fec_unwrap_rtx(const cr_peer_track_t *track,
+    cr_rtp_t *rtp);
+/* Takes the packet of a video, data of len, out of RED. */
+cr_status_e cr_peer_fec_input(cr_peer_track_t *track, cr_rtp_t *rtp,
+    const uint8_t *data, size_t len, bool rtx);
+/* What can be worked out by now comes into the stream. */
+void cr_peer_fec_recover(cr_peer_track_t *track);
+/*
+ * Lost parity is not sent again, and a hole does not say whose it is.  true:
+ * the gap waits for what comes behind it; _end() is called with that payload
+ * (NULL: nothing comes), and a frame that follows the last one closes it.
+ */
+bool cr_peer_fec_gap(cr_peer_track_t *track, uint32_t packets);
+void cr_peer_fec_gap_end(cr_peer_track_t *track, const cr_slice_t *payload);
 
 
 /* peer_rtcp.c */

@@ -43,7 +43,6 @@ static cr_status_e cr_peer_media_stream(cr_peer_track_t *track,
 static void cr_peer_media_config(const cr_peer_track_t *track,
     cr_rtp_stream_config_t *config);
 static void cr_peer_media_drop_stream(cr_peer_track_t *track);
-static void cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets);
 static bool cr_peer_media_rotation(cr_peer_track_t *track,
     const cr_rtp_item_t *item, uint16_t *rotation);
 static void cr_peer_media_frame(void *ctx, cr_frame_t *frame,
@@ -76,6 +75,10 @@ cr_peer_media_create(cr_peer_t *peer)
         track->depay = cr_depay_create(&peer->env, params,
                                        cr_peer_media_frame, track);
         if (track->depay == NULL) {
+            return CR_NOMEM;
+        }
+
+        if (cr_peer_fec_create(track) != CR_OK) {
             return CR_NOMEM;
         }
 
@@ -112,6 +115,7 @@ cr_peer_media_destroy(cr_peer_t *peer)
     for (i = 0; i < peer->ntracks; i++) {
         cr_rtp_stream_destroy(peer->tracks[i].stream);
         cr_depay_destroy(peer->tracks[i].depay);
+        cr_ulpfec_destroy(peer->tracks[i].fec);
     }
 }
 
@@ -153,9 +157,8 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
     track = &peer->tracks[entry->track];
 
     if (entry->rtx) {
-        if (rtp.pt != track->params->rtx_pt || track->stream == NULL
-            || cr_rtp_unwrap_rtx(&rtp, track->ssrc, track->params->pt)
-               != CR_OK)
+        if (track->stream == NULL
+            || cr_peer_fec_unwrap_rtx(track, &rtp) != CR_OK)
         {
             return CR_OK;
         }
@@ -177,6 +180,14 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
 
     cr_peer_rtcp_probe(track, rtp.seq);
 
+    if (track->params->kind == CR_KIND_VIDEO && track->params->red_pt != 0) {
+        rc = cr_peer_fec_input(track, &rtp, data, len, entry->rtx);
+
+        if (rc != CR_OK) {
+            return rc;
+        }
+    }
+
     rc = cr_rtp_stream_push(track->stream, &rtp, entry->rtx, peer->now_us);
 
     if (track->leading && rc == CR_OK) {
@@ -184,6 +195,10 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
     }
 
     cr_peer_media_pop(track);
+
+    if (track->fec != NULL) {
+        cr_peer_fec_recover(track);
+    }
 
     /* that it is here twice, or too late, makes it no less authentic */
     return rc == CR_NOMEM ? rc : CR_OK;
@@ -227,7 +242,7 @@ cr_peer_media_find(cr_peer_t *peer, const cr_rtp_t *rtp)
     entry = &peer->ssrcs[peer->nssrcs++];
     entry->ssrc = rtp->ssrc;
     entry->track = track->index;
-    entry->rtx = rtp->pt == track->params->rtx_pt && rtp->pt != 0;
+    entry->rtx = cr_peer_fec_is_rtx(track->params, rtp->pt);
 
     return entry;
 }
@@ -267,7 +282,9 @@ static bool
 cr_peer_media_has_pt(const cr_media_params_t *params, uint8_t pt)
 {
     return pt == params->pt
-           || (pt != 0 && (pt == params->rtx_pt || pt == params->red_pt));
+           || (pt != 0 && (pt == params->rtx_pt || pt == params->red_pt
+                           || pt == params->red_rtx_pt
+                           || pt == params->ulpfec_pt));
 }
 
 
@@ -331,6 +348,10 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     track->probing = false;
     track->red_seen = false;
 
+    if (track->fec != NULL) {
+        cr_ulpfec_reset(track->fec, ssrc);
+    }
+
     return CR_OK;
 }
 
@@ -383,6 +404,7 @@ cr_peer_media_drop_stream(cr_peer_track_t *track)
 {
     cr_rtp_stream_flush(track->stream);
     cr_peer_media_pop(track);
+    cr_peer_fec_gap_end(track, NULL);
     cr_depay_flush(track->depay);
 
     cr_peer_media_add(&track->former, cr_rtp_stream_stats(track->stream));
@@ -422,7 +444,10 @@ cr_peer_media_pop(cr_peer_track_t *track)
         track->leading = false;
 
         if (item.gap) {
-            cr_peer_media_gap(track, item.gap_packets);
+            if (!cr_peer_fec_gap(track, item.gap_packets)) {
+                cr_peer_media_gap(track, item.gap_packets);
+            }
+
             continue;
         }
 
@@ -443,6 +468,7 @@ cr_peer_media_pop(cr_peer_track_t *track)
         }
 
         cr_peer_red_seen(track, packet.timestamp);
+        cr_peer_fec_gap_end(track, &packet.payload);
 
         rotated = cr_peer_media_rotation(track, &item, &rotation);
 
@@ -495,8 +521,7 @@ cr_peer_media_rotation(cr_peer_track_t *track, const cr_rtp_item_t *item,
 }
 
 
-/* packets is 0 when nobody knows whether there were any. */
-static void
+void
 cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets)
 {
     cr_depay_packet_t  packet;
@@ -608,10 +633,11 @@ cr_peer_media_add(cr_rtp_stream_stats_t *sum, const cr_rtp_stream_stats_t *s)
 void
 cr_peer_stats(const cr_peer_t *peer, cr_peer_stats_t *stats)
 {
-    uint64_t               repaired;
+    uint64_t               parity, repaired;
     unsigned               i;
     cr_rtp_stream_stats_t  sum;
 
+    parity = 0;
     repaired = 0;
 
     memset(&sum, 0, sizeof(cr_rtp_stream_stats_t));
@@ -626,15 +652,16 @@ cr_peer_stats(const cr_peer_t *peer, cr_peer_stats_t *stats)
         }
 
         stats->frames += peer->tracks[i].frames;
+        parity += peer->tracks[i].fec_lost;
         repaired += peer->tracks[i].red_repaired;
     }
 
     stats->packets = sum.received;
     stats->bytes = sum.bytes;
     /* what only came in another order was not lost */
-    stats->lost = sum.lost - sum.reordered;
+    stats->lost = sum.lost - sum.reordered - parity;
     stats->recovered = sum.recovered + repaired;
-    stats->given_up = sum.given_up - repaired;
+    stats->given_up = sum.given_up - repaired - parity;
     stats->nacks = sum.nacks_sent;
     stats->plis = peer->plis;
     stats->rejected = peer->rejected;

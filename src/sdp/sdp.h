@@ -58,6 +58,8 @@ typedef struct {
     bool     offerers_order;
     /* Opus is taken with redundancy (RFC 2198) where that is offered. */
     bool     red;
+    /* Video is taken in RED and with ULPFEC (RFC 5109), likewise. */
+    bool     ulpfec;
 } cr_sdp_config_t;
 
 

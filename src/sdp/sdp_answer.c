@@ -114,7 +114,7 @@ sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
                   (int) mline->media.len, mline->media.data,
                   (int) mline->proto.len, mline->proto.data);
 
-    if (media->red_pt != 0) {
+    if (media->red_pt != 0 && media->kind == CR_KIND_AUDIO) {
         /* what is named first is sent */
         cr_sdp_printf(w, " %u", media->red_pt);
     }
@@ -124,6 +124,8 @@ sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
     if (media->rtx_pt != 0) {
         cr_sdp_printf(w, " %u", media->rtx_pt);
     }
+
+    cr_sdp_write_fec_types(w, media);
 
     cr_sdp_printf(w, "\r\nc=IN IP4 0.0.0.0\r\n");
 
@@ -214,6 +216,8 @@ sdp_write_payloads(cr_writer_t *w, const cr_media_params_t *media)
                       "a=fmtp:%u apt=%u\r\n", media->rtx_pt,
                       media->clock_rate, media->rtx_pt, media->pt);
     }
+
+    cr_sdp_write_fec(w, media);
 }
 
 

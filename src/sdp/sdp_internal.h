@@ -80,6 +80,7 @@ typedef struct {
     uint8_t   apt;
     uint8_t   feedback;                     /* CR_FB_* */
     bool      red;
+    bool      ulpfec;
     uint8_t   red_of;                       /* all its blocks' type */
     bool      interleaved;                  /* H.265, several streams, too */
     uint8_t   packetization_mode;
@@ -205,8 +206,15 @@ const cr_sdp_payload_t *cr_sdp_choose(const cr_sdp_config_t *config,
 void cr_sdp_fill_codec(cr_media_params_t *media,
     const cr_sdp_payload_t *payload);
 
+/* RED and ULPFEC of a video. */
+void cr_sdp_fill_fec(cr_media_params_t *media, const cr_sdp_mline_t *mline);
+
 /* RFC 5761 section 4: these look like RTCP when muxed with it. */
 bool cr_sdp_pt_usable(uint8_t pt);
+
+/* The types besides the codec's in the m-line, and what is said of them. */
+void cr_sdp_write_fec_types(cr_writer_t *w, const cr_media_params_t *media);
+void cr_sdp_write_fec(cr_writer_t *w, const cr_media_params_t *media);
 
 /* a=rtpmap and a=fmtp. */
 void cr_sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media);

@@ -240,7 +240,9 @@ sdp_parse_rtpmap(cr_sdp_mline_t *mline, cr_str_t value)
 
     payload->rtx = cr_str_case_eq(&value, "rtx/90000")
                    || cr_str_case_eq(&value, "rtx/48000");
-    payload->red = cr_str_case_eq(&value, "red/48000/2");
+    payload->red = cr_str_case_eq(&value, "red/48000/2")
+                   || cr_str_case_eq(&value, "red/90000");
+    payload->ulpfec = cr_str_case_eq(&value, "ulpfec/90000");
     payload->codec = cr_sdp_codec(&mline->media, &value);
 }
 

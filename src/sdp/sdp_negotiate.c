@@ -360,6 +360,10 @@ sdp_fill_media(cr_media_params_t *media, const cr_sdp_config_t *config,
         }
     }
 
+    if (config->ulpfec && media->kind == CR_KIND_VIDEO) {
+        cr_sdp_fill_fec(media, mline);
+    }
+
     media->ext_mid = mline->ext[CR_EXT_MID].id;
     media->ext_rid = mline->ext[CR_EXT_RID].id;
     media->ext_repaired_rid = mline->ext[CR_EXT_REPAIRED_RID].id;

@@ -18,6 +18,7 @@
 #include "rtp/rtp.h"
 #include "srtp/srtp.h"
 #include "env.h"
+#include "parity.h"
 
 
 #define REMOTE_VIDEO_SSRC   0x11110001
@@ -27,6 +28,9 @@
 #define REMOTE_RTX_PT       97
 #define REMOTE_RED_PT        63
 #define REMOTE_AUDIO_PT     111
+#define REMOTE_VIDEO_RED_PT 118
+#define REMOTE_RED_RTX_PT   119
+#define REMOTE_ULPFEC_PT    120
 #define REMOTE_EXT_TWCC     3
 #define REMOTE_EXT_MID      4
 #define REMOTE_EXT_CVO      5
@@ -75,6 +79,10 @@ struct remote_s {
     bool                no_video;
     bool                no_ext;
     bool                red;            /* sound with redundancy */
+    bool                fec;            /* video in RED, parity a frame */
+    unsigned            lose_video;     /* each packet of so many */
+    unsigned            video_packets;
+    parity_t            parity;         /* of the frame */
     unsigned            lose_sound;     /* each packet of so many */
     /* whether a packet is lost; again: it was asked for */
     bool              (*lose)(remote_t *r, unsigned video, uint16_t seq,

@@ -106,6 +106,41 @@ remote_red(remote_t *r, uint8_t *header, uint8_t *p)
 }
 
 
+/* RFC 5109 section 14.2: the payload behind one byte, its type. */
+static uint8_t *
+remote_fec(remote_t *r, uint8_t *buf, uint8_t *p)
+{
+    size_t  head = r->no_ext ? 12 : 24;
+
+    parity_add(&r->parity, buf, (size_t) (p - buf));
+
+    memmove(buf + head + 1, buf + head, (size_t) (p - buf) - head);
+    buf[head] = REMOTE_VIDEO_PT;
+    buf[1] = (uint8_t) ((buf[1] & 0x80) | REMOTE_VIDEO_RED_PT);
+
+    return p + 1;
+}
+
+
+static void
+remote_parity(remote_t *r)
+{
+    size_t   len;
+    uint8_t  buf[1500], *p;
+
+    p = remote_header(r, buf, 1, false);
+    buf[1] = REMOTE_VIDEO_RED_PT;
+    *p++ = REMOTE_ULPFEC_PT;
+    len = parity_payload(&r->parity, (UINT64_C(1) << r->parity.n) - 1, p);
+    r->parity.n = 0;
+
+    /* as libwebrtc does, which keeps no parity to be repeated */
+    if (r->lose_video == 0 || ++r->video_packets % r->lose_video != 0) {
+        remote_rtp_send(r, buf, (size_t) (p - buf) + len);
+    }
+}
+
+
 void
 remote_media(remote_t *r, unsigned video)
 {
@@ -122,8 +157,14 @@ remote_media(remote_t *r, unsigned video)
         p = remote_header(r, buf, video, video && last);
 
         if (video) {
-            /* RFC 7741 section 4.2: S in the first packet */
-            *p++ = pos == 0 ? 0x10 : 0;
+            /* RFC 7741 section 4.2: S in the first packet, 15 bits of id */
+            *p++ = (uint8_t) ((pos == 0 ? 0x10 : 0) | (r->fec ? 0x80 : 0));
+
+            if (r->fec) {
+                *p++ = 0x80;
+                cr_put_u16(p, (uint16_t) (0x8000 | r->sent[1]));
+                p += 2;
+            }
 
         } else if (r->red) {
             p = remote_red(r, buf, p);
@@ -132,11 +173,21 @@ remote_media(remote_t *r, unsigned video)
         memcpy(p, frame + pos, n);
         p += n;
 
+        if (video && r->fec) {
+            p = remote_fec(r, buf, p);
+        }
+
         if (video) {
             i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
             r->history[i].len = (size_t) (p - buf);
             memcpy(r->history[i].data, buf, (size_t) (p - buf));
             r->want_keyframe = false;
+
+            if (r->lose_video != 0
+                && ++r->video_packets % r->lose_video == 0)
+            {
+                continue;
+            }
 
         } else if (r->lose_sound && r->sent[0] % r->lose_sound == 0) {
             continue;
@@ -149,6 +200,10 @@ remote_media(remote_t *r, unsigned video)
         }
 
         remote_rtp_send(r, buf, (size_t) (p - buf));
+    }
+
+    if (video && r->fec) {
+        remote_parity(r);
     }
 
     r->sent[video]++;
@@ -181,7 +236,8 @@ remote_repeat(remote_t *r, uint16_t seq)
     memcpy(buf, old, head);
     memcpy(buf + head + 2, old + head, len - head);
     cr_put_u16(buf + head, seq);
-    buf[1] = (uint8_t) ((old[1] & 0x80) | REMOTE_RTX_PT);
+    buf[1] = (uint8_t) ((old[1] & 0x80)
+                        | (r->fec ? REMOTE_RED_RTX_PT : REMOTE_RTX_PT));
     cr_put_u16(buf + 2, r->rtx_seq++);
     cr_put_u32(buf + 8, REMOTE_RTX_SSRC);
     remote_rtp_send(r, buf, len + 2);

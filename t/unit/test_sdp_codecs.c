@@ -35,7 +35,8 @@ static const cr_sdp_config_t  all = {
                 CR_CODEC_AV1, CR_CODEC_H265, CR_CODEC_PCMU, CR_CODEC_PCMA,
                 CR_CODEC_G722 },
     .offerers_order = true,
-    .red = true
+    .red = true,
+    .ulpfec = true
 };
 
 
@@ -87,6 +88,57 @@ assert_answer(const char *text, const char *lines)
     if (strstr(buf, lines) == NULL) {
         fail_msg("no \"%s\" in \"%s\"", lines, buf);
     }
+}
+
+
+#define FEC(rtx)                                                              \
+    VIDEO("96 97 118 119 120",                                                \
+          VP8 "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"                 \
+          "a=rtpmap:118 red/90000\r\n"                                        \
+          "a=rtpmap:119 rtx/90000\r\na=fmtp:119 apt=" rtx "\r\n"              \
+          "a=rtpmap:120 ulpfec/90000\r\n")
+
+
+static void
+video_with_parity_is_taken_where_it_is_wanted(void **state)
+{
+    cr_sdp_config_t           config;
+    const cr_media_params_t  *m;
+
+    (void) state;
+
+    config = all;
+    config.ulpfec = false;
+    m = negotiated(FEC("118"), &config);
+    assert_int_equal(m->red_pt, 0);
+    assert_int_equal(m->ulpfec_pt, 0);
+
+    m = negotiated(FEC("118"), &all);
+    assert_int_equal(m->pt, 96);
+    assert_int_equal(m->rtx_pt, 97);
+    assert_int_equal(m->red_pt, 118);
+    assert_int_equal(m->red_rtx_pt, 119);
+    assert_int_equal(m->ulpfec_pt, 120);
+
+    assert_answer(FEC("118"), "m=video 9 UDP/TLS/RTP/SAVPF "
+                              "96 97 118 119 120\r\n");
+    assert_answer(FEC("118"), "a=rtpmap:118 red/90000\r\n"
+                              "a=rtpmap:119 rtx/90000\r\n"
+                              "a=fmtp:119 apt=118\r\n"
+                              "a=rtpmap:120 ulpfec/90000\r\n");
+
+    /* RED that nobody repeats costs more than parity brings */
+    m = negotiated(FEC("99"), &all);
+    assert_int_equal(m->red_pt, 0);
+    assert_int_equal(m->ulpfec_pt, 0);
+
+    /* without parity; a publisher that repeats nothing */
+    m = negotiated(VIDEO("96 118", VP8 "a=rtpmap:118 red/90000\r\n"), &all);
+    assert_int_equal(m->red_pt, 118);
+    assert_int_equal(m->red_rtx_pt, 0);
+    assert_int_equal(m->ulpfec_pt, 0);
+    assert_answer(VIDEO("96 118", VP8 "a=rtpmap:118 red/90000\r\n"),
+                  "SAVPF 96 118\r\n");
 }
 
 
@@ -285,6 +337,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(video_with_parity_is_taken_where_it_is_wanted),
         cmocka_unit_test(the_offerers_order_decides),
         cmocka_unit_test(vp9_is_taken_in_profiles_0_and_2),
         cmocka_unit_test(av1_is_answered_as_it_is_offered),
