@@ -135,7 +135,11 @@ typedef struct {
 } cr_clock_event_t;
 
 
-/* Packets that were given up: [from_us, to_us) of the media clock. */
+/*
+ * Packets that were given up: [from_us, to_us) of the media clock, in which
+ * frames are missing or are incomplete; those that are, lie in it.  packets
+ * is 0 where a frame is broken though all of its packets came.
+ */
 typedef struct {
     uint8_t   track;
     int64_t   from_us;

@@ -127,9 +127,15 @@ cr_chunk_audio(cr_chunk_policy_t *p, const cr_frame_t *frame)
         return CR_CHUNK_APPEND;
     }
 
-    /* with video it is for a keyframe to cut, unless video has stopped */
+    /*
+     * With video it is for a keyframe to cut, unless video has stopped.  If
+     * it only waits for a lost packet, the chunk closes late: what comes then
+     * is no keyframe, and would have no place in the next one.
+     */
 
-    if (p->with_video && frame->time_us - p->video_us < p->duration_us) {
+    if (p->with_video
+        && frame->time_us - p->video_us < p->duration_us + CR_CHUNK_LATE_US)
+    {
         return CR_CHUNK_APPEND;
     }
 

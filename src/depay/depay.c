@@ -156,6 +156,15 @@ cr_depay_follows(const cr_depay_t *d, const cr_slice_t *payload)
 }
 
 
+bool
+cr_depay_gathers(const cr_depay_t *d, uint32_t *timestamp)
+{
+    *timestamp = d->timestamp;
+
+    return d->active;
+}
+
+
 void
 cr_depay_flush(cr_depay_t *d)
 {

@@ -65,6 +65,9 @@ bool cr_depay_begins(const cr_depay_t *d, const cr_depay_packet_t *packet);
  */
 bool cr_depay_follows(const cr_depay_t *d, const cr_slice_t *payload);
 
+/* Whether a frame has begun that is not handed out yet, and its time stamp. */
+bool cr_depay_gathers(const cr_depay_t *d, uint32_t *timestamp);
+
 /* Hands out the frame in the making, if any, marked incomplete. */
 void cr_depay_flush(cr_depay_t *d);
 

@@ -7,6 +7,7 @@
  *   peer.c        life, the ladder from datagrams to protocols, deadlines
  *   peer_ice.c    STUN requests: credentials, paths, nomination
  *   peer_media.c  RTP: whose packet it is, order, frames, media time
+ *   peer_gap.c    what was lost for good
  *   peer_lead.c   what came before the first packet that arrived
  *   peer_red.c    sound with redundancy
  *   peer_fec.c    video with forward error correction
@@ -64,8 +65,14 @@ typedef struct {
     cr_rtp_stream_stats_t     former;        /* of SSRCs before this one */
 
     cr_track_clock_t          clock;
-    int64_t                   end_us;        /* media time, of the last frame */
-    uint32_t                  gap_packets;   /* given up since then */
+    int64_t                   frame_us;      /* media time, of the last frame */
+    int64_t                   end_us;        /* of its end, as far as known */
+    int64_t                   interval_us;   /* between two of video */
+    bool                      gap;           /* something is missing since */
+    bool                      gap_inside;    /* the frame in the making, of: */
+    uint32_t                  gap_timestamp;
+    int64_t                   gap_from_us;
+    uint32_t                  gap_packets;   /* given up in it */
     uint16_t                  rotation;
     uint64_t                  frames;
 
@@ -174,6 +181,16 @@ void cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets);
 void cr_peer_media_flush(cr_peer_t *peer);
 /* Tells what the clocks learnt; at_end: whatever they know so far. */
 void cr_peer_media_clock(cr_peer_t *peer, bool at_end);
+
+
+/* peer_gap.c */
+/* Packets are given up, before the depacketiser hears of it; 0: nobody knows
+ * whether there were any. */
+void cr_peer_gap_packets(cr_peer_track_t *track, uint32_t packets);
+/* A frame comes out, before it is handed on. */
+void cr_peer_gap_frame(cr_peer_track_t *track, const cr_frame_t *frame);
+/* Nothing follows any more. */
+void cr_peer_gap_end(cr_peer_track_t *track);
 
 
 /* peer_lead.c */

@@ -47,7 +47,6 @@ static bool cr_peer_media_rotation(cr_peer_track_t *track,
     const cr_rtp_item_t *item, uint16_t *rotation);
 static void cr_peer_media_frame(void *ctx, cr_frame_t *frame,
     int64_t arrival_us);
-static void cr_peer_media_gap_event(cr_peer_track_t *track, int64_t to_us);
 static void cr_peer_media_add(cr_rtp_stream_stats_t *sum,
     const cr_rtp_stream_stats_t *s);
 
@@ -424,7 +423,7 @@ cr_peer_media_flush(cr_peer_t *peer)
 
         if (track->stream != NULL) {
             cr_peer_media_drop_stream(track);
-            cr_peer_media_gap_event(track, track->end_us);
+            cr_peer_gap_end(track);
         }
     }
 }
@@ -530,9 +529,9 @@ cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets)
     packet.gap = true;
     packet.arrival_us = track->peer->now_us;
 
+    cr_peer_gap_packets(track, packets);
     (void) cr_depay_push(track->depay, &packet);
 
-    track->gap_packets += packets;
     track->keyframe_lacks = true;
 }
 
@@ -566,37 +565,11 @@ cr_peer_media_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
         }
     }
 
-    if (track->frames == 0) {
-        track->end_us = frame->time_us;
-    }
-
-    cr_peer_media_gap_event(track, frame->time_us);
+    cr_peer_gap_frame(track, frame);
 
     track->frames++;
-    track->end_us = frame->time_us + frame->duration_us;
 
     peer->handlers.frame(peer->handlers.ctx, frame);
-}
-
-
-static void
-cr_peer_media_gap_event(cr_peer_track_t *track, int64_t to_us)
-{
-    cr_peer_t       *peer = track->peer;
-    cr_gap_event_t   event;
-
-    if (track->gap_packets == 0) {
-        return;
-    }
-
-    event.track = track->index;
-    event.from_us = track->end_us;
-    event.to_us = to_us > track->end_us ? to_us : track->end_us;
-    event.packets = track->gap_packets;
-
-    track->gap_packets = 0;
-
-    peer->handlers.gap(peer->handlers.ctx, &event);
 }
 
 

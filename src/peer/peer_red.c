@@ -68,6 +68,7 @@ cr_peer_red_repaired(cr_peer_track_t *track)
 {
     if (track->gap_packets != 0) {
         track->gap_packets--;
+        track->gap = track->gap_packets != 0;
         track->red_repaired++;
     }
 }

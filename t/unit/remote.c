@@ -92,6 +92,10 @@ remote_on_frame(void *ctx, const cr_frame_t *frame)
         return;
     }
 
+    if (video && r->make != NULL) {
+        return;
+    }
+
     size = remote_frame(video, n, frame->keyframe, buf);
 
     r->wrong += frame->size != size || memcmp(frame->data, buf, size) != 0
@@ -116,6 +120,10 @@ static void
 remote_on_gap(void *ctx, const cr_gap_event_t *event)
 {
     remote_t  *r = ctx;
+
+    if (r->gaps < REMOTE_GAPS) {
+        r->gap[r->gaps] = *event;
+    }
 
     r->gaps++;
     r->gap_packets += event->packets;

@@ -36,6 +36,7 @@
 #define REMOTE_EXT_CVO      5
 
 #define REMOTE_HISTORY      1024
+#define REMOTE_GAPS         64
 #define REMOTE_WIRE         4096
 #define REMOTE_CHUNK        900       /* VP8 bytes in a packet */
 #define REMOTE_START_US     5000000
@@ -84,6 +85,8 @@ struct remote_s {
     unsigned            video_packets;
     parity_t            parity;         /* of the frame */
     unsigned            lose_sound;     /* each packet of so many */
+    /* video of another codec: the i-th packet's payload, 0: no more */
+    size_t            (*make)(bool key, unsigned i, uint8_t *buf);
     /* whether a packet is lost; again: it was asked for */
     bool              (*lose)(remote_t *r, unsigned video, uint16_t seq,
                            bool again);
@@ -123,6 +126,7 @@ struct remote_s {
     unsigned            gaps;
     unsigned            gap_packets;
     int64_t             gap_span_us;
+    cr_gap_event_t      gap[REMOTE_GAPS];
     unsigned            clocks;
     cr_clock_event_t    clock[2];
     cr_peer_state_e     state;

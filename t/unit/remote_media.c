@@ -141,65 +141,98 @@ remote_parity(remote_t *r)
 }
 
 
+/* One packet of the frame in the making. */
+static void
+remote_packet(remote_t *r, unsigned video, bool last, const uint8_t *payload,
+    size_t n)
+{
+    size_t   i;
+    uint8_t  buf[1400], *p;
+
+    p = remote_header(r, buf, video, video && last);
+
+    if (!video && r->red) {
+        p = remote_red(r, buf, p);
+    }
+
+    memcpy(p, payload, n);
+    p += n;
+
+    if (video && r->fec) {
+        p = remote_fec(r, buf, p);
+    }
+
+    n = (size_t) (p - buf);
+
+    if (video) {
+        i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
+        r->history[i].len = n;
+        memcpy(r->history[i].data, buf, n);
+
+        if (r->lose_video != 0 && ++r->video_packets % r->lose_video == 0) {
+            return;
+        }
+
+    } else if (r->lose_sound && r->sent[0] % r->lose_sound == 0) {
+        return;
+    }
+
+    if (r->lose == NULL || !r->lose(r, video, cr_get_u16(buf + 2), false)) {
+        remote_rtp_send(r, buf, n);
+    }
+}
+
+
+/* RFC 7741 section 4.2: S in the first packet, 15 bits of id. */
+static uint8_t *
+remote_descriptor(remote_t *r, bool first, uint8_t *p)
+{
+    *p++ = (uint8_t) ((first ? 0x10 : 0) | (r->fec ? 0x80 : 0));
+
+    if (r->fec) {
+        *p++ = 0x80;
+        cr_put_u16(p, (uint16_t) (0x8000 | r->sent[1]));
+        p += 2;
+    }
+
+    return p;
+}
+
+
 void
 remote_media(remote_t *r, unsigned video)
 {
-    bool      key, last;
-    size_t    size, pos, n, i;
-    uint8_t   frame[8192], buf[1300], *p;
+    bool      key;
+    size_t    size, pos, n, next;
+    uint8_t   frame[8192], payload[REMOTE_CHUNK + 4], *p;
+    unsigned  i;
 
     key = video && r->want_keyframe;
-    size = remote_frame(video, r->sent[video], key, frame);
 
-    for (pos = 0; pos < size; pos += n) {
-        n = size - pos < REMOTE_CHUNK ? size - pos : REMOTE_CHUNK;
-        last = pos + n == size;
-        p = remote_header(r, buf, video, video && last);
+    if (video && r->make != NULL) {
 
-        if (video) {
-            /* RFC 7741 section 4.2: S in the first packet, 15 bits of id */
-            *p++ = (uint8_t) ((pos == 0 ? 0x10 : 0) | (r->fec ? 0x80 : 0));
-
-            if (r->fec) {
-                *p++ = 0x80;
-                cr_put_u16(p, (uint16_t) (0x8000 | r->sent[1]));
-                p += 2;
-            }
-
-        } else if (r->red) {
-            p = remote_red(r, buf, p);
+        for (i = 0, n = r->make(key, 0, frame); n != 0; n = next) {
+            memcpy(payload, frame, n);
+            next = r->make(key, ++i, frame);
+            remote_packet(r, 1, next == 0, payload, n);
         }
 
-        memcpy(p, frame + pos, n);
-        p += n;
+    } else {
+        size = remote_frame(video, r->sent[video], key, frame);
 
-        if (video && r->fec) {
-            p = remote_fec(r, buf, p);
+        for (pos = 0; pos < size; pos += n) {
+            n = size - pos < REMOTE_CHUNK ? size - pos : REMOTE_CHUNK;
+
+            p = video ? remote_descriptor(r, pos == 0, payload) : payload;
+            memcpy(p, frame + pos, n);
+
+            remote_packet(r, video, pos + n == size, payload,
+                          (size_t) (p - payload) + n);
         }
+    }
 
-        if (video) {
-            i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
-            r->history[i].len = (size_t) (p - buf);
-            memcpy(r->history[i].data, buf, (size_t) (p - buf));
-            r->want_keyframe = false;
-
-            if (r->lose_video != 0
-                && ++r->video_packets % r->lose_video == 0)
-            {
-                continue;
-            }
-
-        } else if (r->lose_sound && r->sent[0] % r->lose_sound == 0) {
-            continue;
-        }
-
-        if (r->lose != NULL
-            && r->lose(r, video, cr_get_u16(buf + 2), false))
-        {
-            continue;
-        }
-
-        remote_rtp_send(r, buf, (size_t) (p - buf));
+    if (video) {
+        r->want_keyframe = false;
     }
 
     if (video && r->fec) {

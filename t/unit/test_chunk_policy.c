@@ -220,14 +220,34 @@ sound_goes_on_alone_when_video_has_stopped(void **state)
     video(&p, 0, true);
     video(&p, 4 * SECOND, false);
 
-    assert_int_equal(audio(&p, 8980 * MS), CR_CHUNK_APPEND);
-    assert_int_equal(audio(&p, 9000 * MS), CR_CHUNK_OPEN);
+    assert_int_equal(audio(&p, 13980 * MS), CR_CHUNK_APPEND);
+    assert_int_equal(audio(&p, 14000 * MS), CR_CHUNK_OPEN);
     assert_false(p.with_video);
 
     /* and is cut on time, until a keyframe comes */
-    assert_int_equal(audio(&p, 13980 * MS), CR_CHUNK_APPEND);
-    assert_int_equal(audio(&p, 14000 * MS), CR_CHUNK_OPEN);
-    assert_int_equal(video(&p, 14100 * MS, true), CR_CHUNK_OPEN);
+    assert_int_equal(audio(&p, 18980 * MS), CR_CHUNK_APPEND);
+    assert_int_equal(audio(&p, 19000 * MS), CR_CHUNK_OPEN);
+    assert_int_equal(video(&p, 19100 * MS, true), CR_CHUNK_OPEN);
+}
+
+
+static void
+pictures_that_wait_for_a_lost_packet_keep_their_chunk(void **state)
+{
+    cr_chunk_policy_t  p;
+
+    (void) state;
+    cr_chunk_policy_init(&p, 2 * SECOND, true);
+
+    video(&p, 0, true);
+    video(&p, 300 * MS, false);
+
+    /* sound goes on; pictures come after the chunk's time, and late */
+    assert_int_equal(audio(&p, 2320 * MS), CR_CHUNK_APPEND);
+    assert_int_equal(audio(&p, 4000 * MS), CR_CHUNK_APPEND);
+    assert_int_equal(video(&p, 333 * MS, false), CR_CHUNK_APPEND);
+    assert_int_equal(video(&p, 2100 * MS, true), CR_CHUNK_OPEN);
+    assert_int_equal(audio(&p, 4020 * MS), CR_CHUNK_APPEND);
 }
 
 
@@ -361,6 +381,8 @@ main(void)
         cmocka_unit_test(sound_waits_a_second_for_the_first_keyframe),
         cmocka_unit_test(a_keyframe_ends_a_chunk_of_sound_alone),
         cmocka_unit_test(sound_goes_on_alone_when_video_has_stopped),
+        cmocka_unit_test(
+            pictures_that_wait_for_a_lost_packet_keep_their_chunk),
         cmocka_unit_test(a_change_of_the_picture_opens_at_once),
         cmocka_unit_test(a_change_without_a_whole_keyframe_asks_for_one),
         cmocka_unit_test(another_track_s_change_cuts_with_the_next_keyframe),

@@ -126,7 +126,7 @@ h264_begins_with_its_parameter_sets(void **state)
     BEGIN(CR_CODEC_H264, "");
 
     YES(SPS_264);
-    YES("\x78\0\x02\x09\xf0\0\x1b" SPS_264 "\0\x05" PPS_264);
+    YES("\x78\0\x02\x09\xf0\0\x19" SPS_264 "\0\x05" PPS_264);
     NO(PPS_264);
     NO("\x65\x88\x84idr");
     NO("\x78\0\x05" PPS_264);

@@ -151,7 +151,7 @@ sub digest
 
 
 # What of a publisher's frames is in the chunks: for v and a { sent, whole,
-# shown, strange, missing => [indices] }.  shown: whole back to its keyframe;
+# shown, strange, missing => [indices], untrue => [...] }.  shown: whole back to its keyframe;
 # strange: frames in the chunks, but for the end, that were never sent so, which
 # is what an incomplete one is.
 sub judge
@@ -163,9 +163,10 @@ sub judge
     open my $log, '<', $pub->{log} or die "$pub->{log}: $!\n";
 
     while (my $line = <$log>) {
-        my ($kind, $us, undef, $key, undef, $digest) = split ' ', $line;
+        my ($kind, $us, $rtp, $key, undef, $digest) = split ' ', $line;
 
-        push @{ $sent{$kind} }, { us => $us, key => $key, digest => $digest };
+        push @{ $sent{$kind} }, { us => $us, rtp => $rtp, key => $key,
+                                  digest => $digest };
     }
 
     close $log;
@@ -181,25 +182,71 @@ sub judge
             my $codec = $codec{ $f->{track} };
 
             push @{ $chunks{ $codec =~ /^V/ ? 'v' : 'a' } },
-                digest($codec, $f->{data});
+                [ digest($codec, $f->{data}), $f->{ms} ];
         }
     }
 
-    return map { $_ => compare($sent{$_}, $chunks{$_}) } qw(v a);
+    my %result = map {
+        $_ => compare($sent{$_}, $chunks{$_}, $_ eq 'v' ? 90 : 48)
+    } qw(v a);
+
+    for my $kind (qw(v a)) {
+        $result{$kind}{untrue} = [ untrue($nginx, $call, $id, $pub->{name},
+            $kind, $sent{$kind}, $result{$kind}{ms}) ];
+    }
+
+    return %result;
 }
 
 
-# Both lists are in order: a frame is the next one sent with that content.
+# What the journal's gaps of a track say wrongly, frame by frame: those in a
+# gap must be the ones that are missing, by media time and from the first to
+# the last that is whole.  A missing one's time is told by RTP time stamps.
+sub untrue
+{
+    my ($nginx, $call, $id, $name, $kind, $sent, $ms) = @_;
+
+    my ($track) = map { $_->{track} }
+        grep { $_->{kind} eq ($kind eq 'v' ? 'video' : 'audio') }
+        records($nginx, $call, $id, 'track', $name);
+    my @gaps = grep { $_->{track} == $track }
+        records($nginx, $call, $id, 'gap', $name);
+    my @whole = sort { $a <=> $b } keys %$ms or return 'no frame is whole';
+    my ($first, $last) = @whole[0, -1];
+    my $rate = $kind eq 'v' ? 90 : 48;
+    my @untrue;
+
+    for my $i ($first .. $last) {
+        my $ticks = ($sent->[$i]{rtp} - $sent->[$first]{rtp}) % 2**32;
+        my $at = $ms->{$i} // $ms->{$first} + $ticks / $rate;
+        # a millisecond for what was rounded
+        my $slack = defined $ms->{$i} ? -1.5 : 1.5;
+        my $in = grep { $at > $_->{fromMs} - $slack
+                        && $at < $_->{toMs} + $slack } @gaps;
+
+        push @untrue, ($in ? 'whole in a gap' : 'missing in none')
+            . " $i at $at ms" if !!$in == !!defined $ms->{$i};
+    }
+
+    return @untrue;
+}
+
+
+# Both lists are in order (found: of digest and time): a frame is the next one
+# sent with that content; of several, as in silence, the nearest in time (rate:
+# RTP ticks in a millisecond).
 sub compare
 {
-    my ($sent, $found) = @_;
+    my ($sent, $found, $rate) = @_;
 
-    my (%where, %whole);
+    my (%where, %whole, %ms);
     my ($next, $strange, $tail) = (0, 0, 0);
+    my ($zero_rtp, $zero_ms);
 
     push @{ $where{ $sent->[$_]{digest} } }, $_ for 0 .. $#$sent;
 
-    for my $digest (@$found) {
+    for my $frame (@$found) {
+        my ($digest, $ms) = @$frame;
         my $list = $where{$digest} // [];
 
         shift @$list while @$list && $list->[0] < $next;
@@ -209,15 +256,26 @@ sub compare
             next;
         }
 
+        my $off = sub {
+            my $ticks = ($sent->[ $_[0] ]{rtp} - $zero_rtp) % 2**32;
+            return abs $zero_ms + $ticks / $rate - $ms;
+        };
+
+        shift @$list while defined $zero_ms && @$list > 1
+            && $off->($list->[1]) <= $off->($list->[0]);
+
         # not the last frame of all: nobody can know that it goes on
         $strange += $tail;
         $tail = 0;
         $next = shift @$list;
+        ($zero_rtp, $zero_ms) = ($sent->[$next]{rtp}, $ms)
+            unless defined $zero_ms;
+        $ms{$next} = $ms;
         $whole{ $next++ } = 1;
     }
 
     my %r = (sent => 0, whole => 0, shown => 0, strange => $strange,
-             missing => []);
+             missing => [], ms => \%ms);
     my $end = @$sent ? $sent->[-1]{us} - $TAIL_US : 0;
     my $chain = 0;
 
