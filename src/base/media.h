@@ -138,7 +138,7 @@ typedef struct {
 /*
  * Packets that were given up: [from_us, to_us) of the media clock, in which
  * frames are missing or are incomplete; those that are, lie in it.  packets
- * is 0 where a frame is broken though all of its packets came.
+ * is 0 where a frame is broken though none is known to be missing.
  */
 typedef struct {
     uint8_t   track;
