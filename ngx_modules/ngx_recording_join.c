@@ -127,9 +127,8 @@ ngx_recording_join_tracks(ngx_recording_join_t *j,
                 continue;
             }
 
-            t->channels = media[i].channels == 1 ? 1 : 2;
-            t->config_size = cr_audio_config(t->config, t->codec,
-                                             t->channels);
+            t->channels = ngx_max(media[i].channels, 1);
+            t->config_size = cr_audio_config(t->config, &media[i]);
         }
     }
 }

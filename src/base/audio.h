@@ -15,14 +15,16 @@
 #include "base/media.h"
 
 
-#define CR_AUDIO_CONFIG_MAX  19
+#define CR_AUDIO_CONFIG_MAX  (19 + 2 + CR_OPUS_CHANNELS_MAX)
 
 
 /* RFC 7845 section 5.1, little endian.  Pre-skip is 0: the stream is
  * recorded from somewhere in its middle. */
 static inline size_t
-cr_audio_opus(uint8_t *p, uint8_t channels)
+cr_audio_opus(uint8_t *p, const cr_media_params_t *params)
 {
+    uint8_t  channels = params->channels;
+
     static const uint8_t  head[19] = {
         'O', 'p', 'u', 's', 'H', 'e', 'a', 'd',
         1,                          /* version */
@@ -40,7 +42,18 @@ cr_audio_opus(uint8_t *p, uint8_t channels)
         p[9] = 1;
     }
 
-    return sizeof(head);
+    if (params->opus_streams == 0 || channels > CR_OPUS_CHANNELS_MAX) {
+        return sizeof(head);
+    }
+
+    /* family 1: section 5.1.1 */
+    p[9] = channels;
+    p[18] = 1;
+    p[19] = params->opus_streams;
+    p[20] = params->opus_coupled;
+    memcpy(p + 21, params->opus_mapping, channels);
+
+    return sizeof(head) + 2 + channels;
 }
 
 
@@ -72,9 +85,9 @@ cr_audio_wave(uint8_t *p, uint16_t format, uint16_t rate, uint8_t bits)
 
 /* Writes at most CR_AUDIO_CONFIG_MAX bytes; returns how many. */
 static inline size_t
-cr_audio_config(uint8_t *p, uint8_t codec, uint8_t channels)
+cr_audio_config(uint8_t *p, const cr_media_params_t *params)
 {
-    switch (codec) {
+    switch (params->codec) {
 
     case CR_CODEC_PCMA:
         return cr_audio_wave(p, 0x0006, 8000, 8);
@@ -86,7 +99,7 @@ cr_audio_config(uint8_t *p, uint8_t codec, uint8_t channels)
         return cr_audio_wave(p, 0x028f, 16000, 4);
 
     default: /* CR_CODEC_OPUS */
-        return cr_audio_opus(p, channels);
+        return cr_audio_opus(p, params);
     }
 }
 

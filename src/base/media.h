@@ -18,6 +18,7 @@
 #define CR_MEDIA_MAX         8    /* m-lines we take in one session */
 #define CR_MID_MAX           16
 #define CR_CODEC_CONFIG_MAX  512  /* avcC, OpusHead, ... */
+#define CR_OPUS_CHANNELS_MAX 8    /* RFC 7845 section 5.1.1.2 */
 
 
 typedef enum {
@@ -56,6 +57,10 @@ typedef struct {
     uint8_t   red_rtx_pt;             /* repeats those, 0: none */
     uint8_t   ulpfec_pt;              /* RFC 5109, of video, 0: none */
     uint8_t   channels;
+    /* several Opus streams in a packet; 0 streams: one (RFC 7587) */
+    uint8_t   opus_streams;
+    uint8_t   opus_coupled;
+    uint8_t   opus_mapping[CR_OPUS_CHANNELS_MAX];
     uint32_t  clock_rate;             /* Hz */
     uint32_t  ssrc;                   /* as signalled, 0: learn it */
     uint32_t  rtx_ssrc;               /* a=ssrc-group:FID, 0: learn it */

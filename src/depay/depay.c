@@ -36,8 +36,8 @@ cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
     case CR_CODEC_PCMA:
     case CR_CODEC_G722:
         d->kind = CR_KIND_AUDIO;
-        d->config_size = cr_audio_config(d->config[0], params->codec,
-                                         params->channels);
+        d->config_size = cr_audio_config(d->config[0], params);
+        d->streams = params->opus_streams;
         break;
 
     case CR_CODEC_H264:

@@ -73,6 +73,7 @@ struct cr_depay_s {
     void                    *ctx;
     uint8_t                  kind;
     uint8_t                  codec_id;
+    uint8_t                  streams;      /* Opus, of a packet; 0: one */
 
     /* the frame in the making */
     bool                     active;

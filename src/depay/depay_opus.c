@@ -12,9 +12,12 @@
 #define CR_OPUS_DURATION_MAX  120000
 
 
-/* RFC 6716 section 3.1; 0: the packet is malformed. */
+/*
+ * RFC 6716 section 3.1; 0: the packet is malformed.  All streams of one that
+ * has several are as long as the first, which says its own size (appendix B).
+ */
 static uint32_t
-cr_opus_duration(const uint8_t *p, size_t len)
+cr_opus_duration(const uint8_t *p, size_t len, bool several)
 {
     uint32_t  frame, count, config;
 
@@ -41,7 +44,7 @@ cr_opus_duration(const uint8_t *p, size_t len)
 
     case 1:
         /* two frames of one size, [R3] */
-        count = len & 1 ? 2 : 0;
+        count = several || (len & 1) ? 2 : 0;
         break;
 
     case 2:
@@ -62,7 +65,8 @@ cr_depay_opus_push(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
     uint32_t  duration;
 
-    duration = cr_opus_duration(packet->payload.data, packet->payload.len);
+    duration = cr_opus_duration(packet->payload.data, packet->payload.len,
+                                d->streams > 1);
 
     if (duration == 0) {
         return CR_INVALID;

@@ -193,6 +193,9 @@ sdp_profile_known(const cr_sdp_payload_t *payload)
 
     switch (payload->codec) {
 
+    case CR_CODEC_OPUS:
+        return cr_sdp_multiopus_known(payload);
+
     case CR_CODEC_H264:
         /* (constrained) baseline, main, high */
         return payload->packetization_mode <= 1
@@ -235,6 +238,10 @@ cr_sdp_fill_codec(cr_media_params_t *media, const cr_sdp_payload_t *payload)
 
     switch (payload->codec) {
 
+    case CR_CODEC_OPUS:
+        cr_sdp_fill_opus(media, payload);
+        return;
+
     case CR_CODEC_H264:
         media->h264_packetization_mode = payload->packetization_mode;
         memcpy(media->h264_profile_level_id, payload->profile_level_id, 3);
@@ -267,25 +274,15 @@ cr_sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media)
 {
     const uint8_t  *id;
 
+    if (media->codec == CR_CODEC_OPUS) {
+        cr_sdp_write_opus(w, media);
+        return;
+    }
+
     cr_sdp_printf(w, "a=rtpmap:%u %s\r\n", media->pt,
                   sdp_find_codec(media->codec)->encoding);
 
     switch (media->codec) {
-
-    case CR_CODEC_OPUS:
-
-        /* RFC 7587 section 7: stereo=1 permits, it does not demand */
-
-        cr_sdp_printf(w, "a=fmtp:%u minptime=10;useinbandfec=1;stereo=1\r\n",
-                      media->pt);
-
-        if (media->red_pt != 0) {
-            cr_sdp_printf(w, "a=rtpmap:%u red/48000/2\r\n"
-                          "a=fmtp:%u %u/%u\r\n", media->red_pt,
-                          media->red_pt, media->pt, media->pt);
-        }
-
-        break;
 
     case CR_CODEC_VP9:
         cr_sdp_printf(w, "a=fmtp:%u profile-id=%u\r\n", media->pt,

@@ -89,6 +89,13 @@ typedef struct {
     uint8_t   level;
     uint8_t   tier;
     cr_str_t  sprop[CR_SDP_SPROP_MAX];
+    struct {
+        uint8_t  channels;                  /* 0: no multiopus */
+        uint8_t  streams;
+        uint8_t  coupled;
+        uint8_t  nmapping;
+        uint8_t  mapping[CR_OPUS_CHANNELS_MAX];
+    } opus;
 } cr_sdp_payload_t;
 
 
@@ -218,6 +225,21 @@ void cr_sdp_write_fec(cr_writer_t *w, const cr_media_params_t *media);
 
 /* a=rtpmap and a=fmtp. */
 void cr_sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media);
+
+
+/* sdp_opus.c */
+
+/* The channels of "multiopus/48000/6" and the like; 0: it is none. */
+uint8_t cr_sdp_multiopus(const cr_str_t *media, const cr_str_t *encoding);
+
+/* channel_mapping=0,4,1,2,3,5 */
+void cr_sdp_multiopus_mapping(cr_sdp_payload_t *payload, cr_str_t value);
+
+/* Whether it is plain Opus, or one whose mapping is whole. */
+bool cr_sdp_multiopus_known(const cr_sdp_payload_t *payload);
+void cr_sdp_fill_opus(cr_media_params_t *media,
+    const cr_sdp_payload_t *payload);
+void cr_sdp_write_opus(cr_writer_t *w, const cr_media_params_t *media);
 
 
 /* sdp_answer.c */

@@ -244,6 +244,11 @@ sdp_parse_rtpmap(cr_sdp_mline_t *mline, cr_str_t value)
                    || cr_str_case_eq(&value, "red/90000");
     payload->ulpfec = cr_str_case_eq(&value, "ulpfec/90000");
     payload->codec = cr_sdp_codec(&mline->media, &value);
+    payload->opus.channels = cr_sdp_multiopus(&mline->media, &value);
+
+    if (payload->opus.channels != 0) {
+        payload->codec = CR_CODEC_OPUS;
+    }
 }
 
 
@@ -335,6 +340,15 @@ sdp_parse_fmtp_item(cr_sdp_payload_t *payload, cr_str_t item)
         if (cr_str_number(&item, 254, &n)) {
             payload->packetization_mode = (uint8_t) n;
         }
+
+    } else if (cr_str_case_eq(&name, "num_streams")) {
+        sdp_parse_small(&item, &payload->opus.streams);
+
+    } else if (cr_str_case_eq(&name, "coupled_streams")) {
+        sdp_parse_small(&item, &payload->opus.coupled);
+
+    } else if (cr_str_case_eq(&name, "channel_mapping")) {
+        cr_sdp_multiopus_mapping(payload, item);
 
     } else if (cr_str_case_eq(&name, "sprop-parameter-sets")) {
         payload->sprop[0] = item;

@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Chunks qw(rtp chunks packets decoded folder);
 use CallRecorder::Media qw(run);
+use CallRecorder::Mkv;
 use Test::More;
 
 use constant FRAMES => 50;          # of video, 25 a second
@@ -230,6 +231,46 @@ for my $name (sort keys %sound) {
 
     cmp_ok(length $pcm[0], '>=', 2 * 2 * 7990, "$name: two seconds");
     ok($pcm[0] eq $pcm[1], "$name: it sounds like its source");
+}
+
+# Opus: five sounds and one below them in one packet, each in its place.
+
+{
+    my $source = "$dir/multiopus.mkv";
+    my @tones = map { 300 + 200 * $_ } 0 .. 5;
+
+    run(qw(ffmpeg -v error -nostdin -f lavfi -i),
+        'aevalsrc=' . join('|', map { "0.2*sin(2*PI*$_*t)" } @tones)
+            . ':d=2:c=5.1:s=48000', qw(-c:a libopus -mapping_family 1
+            -b:a 384k), $source);
+
+    my $media = CallRecorder::Mkv::read_file($source);
+    my $n = 0;
+    my @packets = map { pack 'C C n N N a*', 0x80, 116, $n, 960 * $n++, 1,
+        $_->{data} } @{ $media->{frames} };
+
+    # what the encoder chose is what libwebrtc names in its offer
+    is(unpack('H*', substr $media->{tracks}[0]{private}, 18),
+        '010402000401020305', 'multiopus: the mapping is known');
+
+    my $frames = chunks('multiopus', 5000, ['multiopus:116'], @packets);
+    my $file = "$dir/multiopus/000001.mkv";
+    my ($stream) = @{ CallRecorder::Media::probe($file)->{streams} };
+
+    is(scalar keys %$frames, 1, 'multiopus: one chunk');
+    is($stream->{codec_name}, 'opus', 'multiopus: the codec');
+    is($stream->{channels}, 6, 'multiopus: six channels');
+    is($stream->{channel_layout}, '5.1', 'multiopus: in their order');
+
+    # the source's time in front is what we cannot know of a live stream
+    my ($want, $have) = map {
+        run(qw(ffmpeg -v error -nostdin -flags2 +skip_manual -i), $_,
+            qw(-f f32le -));
+    } $source, $file;
+
+    cmp_ok(length $have, '>=', 6 * 4 * 90000, 'multiopus: two seconds');
+    ok(index($have, substr $want, 24 * 4800, 24 * 48000) >= 0,
+        'multiopus: it sounds like its source');
 }
 
 done_testing();

@@ -247,6 +247,7 @@ add_track(const char *arg)
         { "h264", CR_CODEC_H264, 0, 90000 },
         { "h265", CR_CODEC_H265, 0, 90000 },
         { "opus", CR_CODEC_OPUS, 2, 48000 },
+        { "multiopus", CR_CODEC_OPUS, 6, 48000 },
         { "pcmu", CR_CODEC_PCMU, 1, 8000 },
         { "pcma", CR_CODEC_PCMA, 1, 8000 },
         { "g722", CR_CODEC_G722, 1, 8000 }
@@ -277,13 +278,18 @@ add_track(const char *arg)
     t->params.clock_rate = codecs[i].clock_rate;
     t->params.channels = codecs[i].channels;
 
+    if (codecs[i].channels > 2) {
+        t->params.opus_streams = 4;
+        t->params.opus_coupled = 2;
+        memcpy(t->params.opus_mapping, "\0\4\1\2\3\5", 6);
+    }
+
     if (codecs[i].channels == 0) {
         t->params.kind = CR_KIND_VIDEO;
 
     } else {
         t->params.kind = CR_KIND_AUDIO;
-        t->config_size = cr_audio_config(t->config, t->params.codec,
-                                         t->params.channels);
+        t->config_size = cr_audio_config(t->config, &t->params);
     }
 
     t->depay = cr_depay_create(&env, &t->params, take_frame, t);

@@ -63,6 +63,72 @@ a_packet_is_a_frame_of_its_toc_s_duration(void **state)
 
 
 static void
+several_streams_are_one_packet(void **state)
+{
+    depay_test_t       t;
+    cr_media_params_t  params = opus;
+
+    (void) state;
+
+    params.channels = 3;
+    params.opus_streams = 2;
+    params.opus_coupled = 1;
+    memcpy(params.opus_mapping, "\0\2\1", 3);
+
+    depay_test_open(&t, &params);
+
+    /* two frames of one byte each, their size before them; the last
+     * stream's is not said: RFC 6716 appendix B */
+    assert_int_equal(depay_test_push(&t, 960, false, "\xf9\x01zz\xf9yy", 7),
+                     CR_OK);
+    assert_int_equal(depay_test_push(&t, 2880, false, "\xf9\x01zz\xf9yyyy",
+                                     9), CR_OK);
+    assert_int_equal(t.out.n, 2);
+    assert_int_equal(t.out.frame[0].duration_us, 40000);
+    assert_int_equal(t.out.frame[0].size, 7);
+    assert_memory_equal(t.out.data[0], "\xf9\x01zz\xf9yy", 7);
+
+    /* RFC 7845 section 5.1.1 */
+    assert_int_equal(t.out.frame[0].config_size, 24);
+    assert_memory_equal(t.out.frame[0].config,
+                        "OpusHead\1\3\0\0\x80\xbb\0\0\0\0\1\2\1\0\2\1",
+                        24);
+
+    depay_test_close(&t);
+}
+
+
+/* What an encoder put there for a packet that is lost (RFC 6716 section 2.1.7)
+ * or says with the least of bytes (DTX) stays there, bit by bit. */
+static void
+in_band_fec_and_silence_are_kept(void **state)
+{
+    depay_test_t  t;
+
+    (void) state;
+
+    depay_test_open(&t, &opus);
+
+    /* SILK WB, 20 ms: the bits behind the TOC are voice activity and LBRR */
+    assert_int_equal(depay_test_push(&t, 0, false, "\x48\xc0\x12\x34", 4),
+                     CR_OK);
+    assert_int_equal(depay_test_push(&t, 960, false, "\x48", 1), CR_OK);
+
+    /* 400 ms of silence that was not sent is no frame, and no gap */
+    assert_int_equal(depay_test_push(&t, 20160, true, "\x48\x80\x01", 3),
+                     CR_OK);
+
+    assert_int_equal(t.out.n, 3);
+    assert_memory_equal(t.out.data[0], "\x48\xc0\x12\x34", 4);
+    assert_int_equal(t.out.frame[1].size, 1);
+    assert_int_equal(t.out.frame[1].duration_us, 20000);
+    assert_int_equal(t.out.frame[2].rtp_timestamp, 20160);
+
+    depay_test_close(&t);
+}
+
+
+static void
 a_packet_without_a_valid_duration_is_dropped(void **state)
 {
     size_t        i;
@@ -143,6 +209,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_packet_is_a_frame_of_its_toc_s_duration),
+        cmocka_unit_test(several_streams_are_one_packet),
+        cmocka_unit_test(in_band_fec_and_silence_are_kept),
         cmocka_unit_test(a_packet_without_a_valid_duration_is_dropped),
         cmocka_unit_test(a_hole_leaves_the_next_packet_whole),
         cmocka_unit_test(the_config_is_an_opus_head_with_the_channels)

@@ -91,6 +91,64 @@ assert_answer(const char *text, const char *lines)
 }
 
 
+#define MULTIOPUS(channels, fmtp)                                             \
+    AUDIO("116 111", "a=rtpmap:116 multiopus/48000/" channels "\r\n"          \
+          "a=fmtp:116 " fmtp "\r\n"                                           \
+          "a=rtpmap:111 opus/48000/2\r\n")
+
+
+static void
+several_streams_of_opus_are_taken_as_they_are_mapped(void **state)
+{
+    size_t                    i;
+    const cr_media_params_t  *m;
+
+    static const char  surround[] =
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3,5;coupled_streams=2;"
+                       "minptime=10;num_streams=4;useinbandfec=1");
+    static const char *const  bad[] = {
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3,5;coupled_streams=2"),
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3;coupled_streams=2;"
+                       "num_streams=4"),
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3,6;coupled_streams=2;"
+                       "num_streams=4"),
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3,x;coupled_streams=2;"
+                       "num_streams=4"),
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3,5;coupled_streams=5;"
+                       "num_streams=4"),
+        MULTIOPUS("6", "channel_mapping=0,4,1,2,3,5;coupled_streams=200;"
+                       "num_streams=200"),
+        MULTIOPUS("9", "channel_mapping=0,1,2,3,4,5,6,7,8;"
+                       "coupled_streams=0;num_streams=9"),
+        MULTIOPUS("0", "channel_mapping=0;num_streams=1"),
+        MULTIOPUS("6", "minptime=10")
+    };
+
+    (void) state;
+
+    m = negotiated(surround, &all);
+    assert_int_equal(m->codec, CR_CODEC_OPUS);
+    assert_int_equal(m->pt, 116);
+    assert_int_equal(m->channels, 6);
+    assert_int_equal(m->clock_rate, 48000);
+    assert_int_equal(m->opus_streams, 4);
+    assert_int_equal(m->opus_coupled, 2);
+    assert_memory_equal(m->opus_mapping, "\0\4\1\2\3\5", 6);
+
+    assert_answer(surround,
+                  "a=rtpmap:116 multiopus/48000/6\r\n"
+                  "a=fmtp:116 channel_mapping=0,4,1,2,3,5;coupled_streams=2;"
+                  "minptime=10;num_streams=4;useinbandfec=1\r\n");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        m = negotiated(bad[i], &all);
+        assert_int_equal(m->pt, 111);
+        assert_int_equal(m->channels, 2);
+        assert_int_equal(m->opus_streams, 0);
+    }
+}
+
+
 #define FEC(rtx)                                                              \
     VIDEO("96 97 118 119 120",                                                \
           VP8 "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"                 \
@@ -337,6 +395,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(several_streams_of_opus_are_taken_as_they_are_mapped),
         cmocka_unit_test(video_with_parity_is_taken_where_it_is_wanted),
         cmocka_unit_test(the_offerers_order_decides),
         cmocka_unit_test(vp9_is_taken_in_profiles_0_and_2),
