@@ -41,7 +41,7 @@ typedef enum {
     NGX_CALLREC_MSG_PACKET = 0,      /* ngx_rtc: forwarded datagrams */
     NGX_CALLREC_MSG_SESSION,         /* ngx_rtc: close, ICE restart */
     NGX_CALLREC_MSG_RECORDING,       /* ngx_recording: start, stop, ... */
-    NGX_CALLREC_MSG_EXIT,            /* ours: nginx -s quit, for old workers */
+    NGX_CALLREC_MSG_EXIT,            /* ours: reload, quit, for old workers */
     NGX_CALLREC_MSG_TYPES
 } ngx_callrec_msg_e;
 
@@ -80,8 +80,8 @@ ngx_uint_t ngx_callrec_superseded(void);
  * loop and the thread pools still run, a worker leaves when no timer is left
  * that is not cancelable.  NOW: the process leaves when the handler returns;
  * tasks posted to a thread pool are still run, their completions are not.
- * QUIT may follow RELOAD (nginx -s quit, worker_shutdown_timeout), NOW always
- * comes.
+ * RELOAD comes again with each further reload, QUIT may follow it (nginx -s
+ * quit, worker_shutdown_timeout), NOW always comes.
  */
 typedef enum {
     NGX_CALLREC_EXIT_RELOAD = 0,

@@ -221,33 +221,35 @@ ngx_callrec_exit_handler(ngx_callrec_exit_pt handler)
 void
 ngx_callrec_exiting(ngx_callrec_conf_t *ccf, ngx_uint_t forced)
 {
+    u_char                 how;
     ngx_uint_t             i, n;
     ngx_callrec_worker_t   workers[NGX_CALLREC_WORKERS_MAX];
 
-    if (!forced && ngx_callrec_superseded()) {
-        ngx_callrec_exit_run(ccf, NGX_CALLREC_EXIT_RELOAD);
-        return;
-    }
+    how = !forced && ngx_callrec_superseded() ? NGX_CALLREC_EXIT_RELOAD
+                                              : NGX_CALLREC_EXIT_QUIT;
 
     if (!forced) {
 
         /*
          * The master does not signal workers that it has asked to leave
-         * before, so the older generations hear of the end from us.
+         * before, so the older generations hear of it from us.
          */
 
         n = ngx_callrec_workers(ccf, workers);
 
         for (i = 0; i < n; i++) {
-            if (workers[i].generation != ccf->generation) {
+            if (how == NGX_CALLREC_EXIT_RELOAD
+                ? workers[i].generation < ccf->generation
+                : workers[i].generation != ccf->generation)
+            {
                 (void) ngx_callrec_msg_send(workers[i].pid,
-                                            NGX_CALLREC_MSG_EXIT, NULL, 0,
+                                            NGX_CALLREC_MSG_EXIT, &how, 1,
                                             ngx_cycle->log);
             }
         }
     }
 
-    ngx_callrec_exit_run(ccf, NGX_CALLREC_EXIT_QUIT);
+    ngx_callrec_exit_run(ccf, how);
 }
 
 
@@ -479,7 +481,9 @@ ngx_callrec_pid_alive(ngx_pid_t pid)
 static void
 ngx_callrec_exit_message(ngx_pid_t from, u_char *data, size_t len)
 {
-    ngx_callrec_exit_run(ngx_callrec_conf(), NGX_CALLREC_EXIT_QUIT);
+    ngx_callrec_exit_run(ngx_callrec_conf(),
+                         len == 1 && data[0] == NGX_CALLREC_EXIT_RELOAD
+                         ? NGX_CALLREC_EXIT_RELOAD : NGX_CALLREC_EXIT_QUIT);
 }
 
 

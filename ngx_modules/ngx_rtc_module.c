@@ -675,6 +675,11 @@ ngx_rtc_exit(ngx_callrec_exit_e how)
         break;
 
     case NGX_CALLREC_EXIT_NOW:
+
+        if (!w->quitting) {
+            ngx_rtc_udp_empty(rcf, ngx_cycle->log);
+        }
+
         w->quitting = 1;
         ngx_rtc_session_end_all(rcf);
         ngx_rtc_route_done(w);
@@ -690,8 +695,17 @@ ngx_rtc_exit(ngx_callrec_exit_e how)
 static void
 ngx_rtc_sweep(ngx_event_t *ev)
 {
-    ngx_rtc_dir_sweep(ev->data, ev->log);
-    ngx_rtc_session_sweep(ev->data);
+    ngx_rtc_conf_t  *rcf = ev->data;
+
+    ngx_rtc_dir_sweep(rcf, ev->log);
+    ngx_rtc_session_sweep(rcf);
+
+    if (rcf->worker->draining) {
+
+        /* should the message of a later reload have been lost */
+
+        ngx_rtc_udp_drain(rcf, ev->log);
+    }
 
     ngx_add_timer(ev, NGX_RTC_SWEEP_MSEC);
 }

@@ -73,10 +73,9 @@ typedef struct {
     ngx_rtc_ended_t          ended[NGX_RTC_ENDED_MAX];
     ngx_uint_t               ended_next;
 
-    /* what the newest generation listens on */
-    ngx_uint_t               workers;
-    ngx_uint_t               nlistens;
-    cr_addr_t                listens[NGX_RTC_LISTEN_MAX];
+    /* SO_COOKIE of each socket that the newest generation reads */
+    ngx_uint_t               nsockets;
+    uint64_t                *sockets;
 
     size_t                   cert_len;
     char                     cert[NGX_RTC_CERT_MAX];
@@ -282,6 +281,8 @@ void ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log);
 void ngx_rtc_udp_watch(ngx_rtc_worker_t *w, ngx_uint_t on);
 /* Reads what there is; NGX_DECLINED: nothing, NGX_AGAIN: there is more. */
 ngx_int_t ngx_rtc_udp_poll(ngx_rtc_conf_t *rcf);
+/* Reads what is left in those, right before they are closed. */
+void ngx_rtc_udp_empty(ngx_rtc_conf_t *rcf, ngx_log_t *log);
 void ngx_rtc_udp_done(ngx_rtc_worker_t *w);
 void ngx_rtc_udp_send(const ngx_rtc_path_t *path, const cr_addr_t *to,
     const uint8_t *data, size_t len, ngx_log_t *log);

@@ -7,7 +7,8 @@
  * sending, each worker keeps a duplicate, which outlives the closing of
  * listening sockets when it is asked to leave.  Sockets that a reload does
  * not hand on (fewer workers, a changed "listen") still get their share of
- * datagrams from the kernel, so the old worker goes on reading those.
+ * datagrams from the kernel, so the old worker goes on reading those.  That
+ * may be a later reload than the one that has made it old.
  */
 
 
@@ -34,7 +35,8 @@ static ngx_int_t ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf,
 static int64_t ngx_rtc_udp_control(struct msghdr *msg, cr_addr_t *addr);
 static int64_t ngx_rtc_udp_wall_us(void);
 static ngx_uint_t ngx_rtc_udp_handed_on(ngx_rtc_conf_t *rcf,
-    const cr_addr_t *addr);
+    ngx_socket_t fd);
+static uint64_t ngx_rtc_udp_cookie(ngx_socket_t fd);
 
 
 char *
@@ -91,13 +93,14 @@ void
 ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
 {
     int               size;
-    ngx_uint_t        i;
+    uint64_t         *sockets;
+    ngx_uint_t        i, n;
     ngx_rtc_sh_t     *sh;
-    ngx_core_conf_t  *ccf;
     ngx_listening_t  *ls;
 
     size = (int) rcf->recv_buffer;
     ls = cycle->listening.elts;
+    n = 0;
 
     for (i = 0; i < cycle->listening.nelts; i++) {
         if (ls[i].handler != ngx_rtc_udp_handler
@@ -117,17 +120,32 @@ ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle)
                           "setsockopt(SO_RCVBUF, %d) %V failed, ignored",
                           size, &ls[i].addr_text);
         }
+
+        n++;
     }
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
     sh = rcf->sh;
 
     ngx_shmtx_lock(&rcf->shpool->mutex);
 
-    sh->workers = ccf->master ? (ngx_uint_t) ccf->worker_processes : 1;
-    sh->nlistens = rcf->listens.nelts;
-    ngx_memcpy(sh->listens, rcf->listens.elts,
-               rcf->listens.nelts * sizeof(cr_addr_t));
+    if (sh->sockets != NULL) {
+        ngx_slab_free_locked(rcf->shpool, sh->sockets);
+    }
+
+    /* without room for it nothing is lost, but old workers read along */
+
+    sockets = ngx_slab_alloc_locked(rcf->shpool, (n + 1) * sizeof(uint64_t));
+
+    sh->sockets = sockets;
+    sh->nsockets = 0;
+
+    for (i = 0; sockets != NULL && i < cycle->listening.nelts; i++) {
+        if (ls[i].handler == ngx_rtc_udp_handler
+            && ls[i].fd != (ngx_socket_t) -1)
+        {
+            sockets[sh->nsockets++] = ngx_rtc_udp_cookie(ls[i].fd);
+        }
+    }
 
     ngx_shmtx_unlock(&rcf->shpool->mutex);
 }
@@ -202,7 +220,7 @@ ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log)
         listener = &w->listeners[i];
 
         if (listener->reader != NULL
-            || ngx_rtc_udp_handed_on(rcf, &listener->addr))
+            || ngx_rtc_udp_handed_on(rcf, listener->fd))
         {
             continue;
         }
@@ -226,6 +244,36 @@ ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log)
 
         listener->reader = c;
     }
+}
+
+
+/*
+ * Right before sockets are closed that nobody else reads: what is in their
+ * queues is other workers'.
+ */
+
+void
+ngx_rtc_udp_empty(ngx_rtc_conf_t *rcf, ngx_log_t *log)
+{
+    ngx_uint_t           i;
+    ngx_rtc_worker_t    *w;
+    ngx_rtc_listener_t  *listener;
+
+    w = rcf->worker;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        listener = &w->listeners[i];
+
+        if (listener->reader == NULL) {
+            continue;
+        }
+
+        while (ngx_rtc_udp_read_batch(rcf, listener, listener->fd, log)
+               == NGX_AGAIN)
+        { /* void */ }
+    }
+
+    ngx_rtc_route_flush(w);
 }
 
 
@@ -675,26 +723,46 @@ ngx_rtc_udp_wall_us(void)
 }
 
 
-/* Whether a worker of the newest generation reads this worker's socket. */
+/* Whether a worker of the newest generation reads this socket. */
 
 static ngx_uint_t
-ngx_rtc_udp_handed_on(ngx_rtc_conf_t *rcf, const cr_addr_t *addr)
+ngx_rtc_udp_handed_on(ngx_rtc_conf_t *rcf, ngx_socket_t fd)
 {
+    uint64_t       cookie;
     ngx_uint_t     i, found;
     ngx_rtc_sh_t  *sh;
 
     sh = rcf->sh;
+    cookie = ngx_rtc_udp_cookie(fd);
     found = 0;
 
     ngx_shmtx_lock(&rcf->shpool->mutex);
 
-    if (ngx_worker < sh->workers) {
-        for (i = 0; i < sh->nlistens; i++) {
-            found |= cr_addr_equal(&sh->listens[i], addr);
-        }
+    for (i = 0; i < sh->nsockets; i++) {
+        found |= sh->sockets[i] == cookie;
     }
 
     ngx_shmtx_unlock(&rcf->shpool->mutex);
 
     return found;
+}
+
+
+/* A number that no other socket has, as long as the kernel runs. */
+
+static uint64_t
+ngx_rtc_udp_cookie(ngx_socket_t fd)
+{
+    uint64_t   cookie;
+    socklen_t  len;
+
+    cookie = 0;
+    len = sizeof(uint64_t);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_socket_errno,
+                      "getsockopt(SO_COOKIE) failed");
+    }
+
+    return cookie;
 }

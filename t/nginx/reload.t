@@ -29,7 +29,7 @@ sub rtc { return "rtc { listen 127.0.0.1:{{udp}}; $_[0] }" }
 
 my $nginx = CallRecorder::Nginx->new(stopped => 1);
 
-edit(sub { s/^load_module.*\n//m });
+$nginx->edit(sub { s/^load_module.*\n//m });
 $nginx->start;
 
 $nginx->configure(main => rtc(''), http => $http, server => $server);
@@ -82,7 +82,7 @@ ok($nginx->wait_for(sub { $nginx->error_log =~ /#1: ".*", pid (\d+)/ }, 10),
     'a process makes the output');
 my ($pid) = $nginx->error_log =~ /#1: ".*", pid (\d+)/;
 
-edit(sub { s/recording_mix batch/recording_mix off/ });
+$nginx->edit(sub { s/recording_mix batch/recording_mix off/ });
 ok($nginx->reload, 'the mix is turned off');
 
 kill KILL => $pid;
@@ -91,20 +91,6 @@ is($nginx->wait_status($id, 'completed', 20)->{status}, 'completed',
 $nginx->stop;
 
 done_testing();
-
-
-sub edit
-{
-    my ($how) = @_;
-
-    local @ARGV = "$nginx->{dir}/nginx.conf";
-    local $_ = join '', <>;
-    $how->();
-
-    open my $f, '>', "$nginx->{dir}/nginx.conf" or die "nginx.conf: $!";
-    print $f $_;
-    close $f or die "nginx.conf: $!";
-}
 
 
 sub refused

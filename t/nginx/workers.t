@@ -36,11 +36,13 @@ sub ours
 
 my $nginx = CallRecorder::Nginx->new;
 
-is(scalar $nginx->workers, 2, 'two workers');
-is(ours($nginx), 4, 'each has its two message sockets');
+ok($nginx->wait_for(sub { $nginx->workers == 2 }, 10), 'two workers');
+ok($nginx->wait_for(sub { ours($nginx) == 4 }, 10),
+    'each has its two message sockets');
 
 ok($nginx->reload, 'a reload replaces idle workers');
-is(ours($nginx), 4, 'the new ones have theirs');
+ok($nginx->wait_for(sub { ours($nginx) == 4 }, 10),
+    'the new ones have theirs');
 
 my ($victim) = $nginx->workers;
 kill KILL => $victim;

@@ -13,6 +13,7 @@ use warnings;
 use CallRecorder::Mkv;
 use Compress::Zlib qw(crc32);
 use Exporter 'import';
+use List::Util qw(max);
 use Test::More;
 
 our @EXPORT_OK = qw(ledger_ok recorded);
@@ -65,7 +66,8 @@ sub ledger_ok
 
             cmp_ok scalar @got, '>', 0, "there is $kind";
             is $n, scalar @got, "$kind: frame by frame"
-                or diag "of ", scalar @sent, " that were sent, from $from on";
+                or diag "of ", scalar @sent, " that were sent, from $from on\n",
+                    differ(\@got, \@sent, $from, $n);
 
             next if !$n;
 
@@ -112,6 +114,19 @@ sub longest
     }
 
     return ($best, $longest);
+}
+
+
+# What lies where they part.
+sub differ
+{
+    my ($got, $sent, $from, $n) = @_;
+
+    return map { "$_\n" } 'recorded (ms, size, crc):',
+        (map { "    @$_" } grep { $_ } @$got[ max(0, $n - 2) .. $n + 4 ]),
+        'sent (RTP time, size, crc):',
+        (map { "    @$_" } grep { $_ }
+         @$sent[ max(0, $from + $n - 2) .. $from + $n + 4 ]);
 }
 
 

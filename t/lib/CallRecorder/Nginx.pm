@@ -104,6 +104,21 @@ END
 }
 
 
+# Changes the configuration's text, which is in $_.
+
+sub edit
+{
+    my ($self, $how) = @_;
+
+    local $_ = $self->slurp('nginx.conf');
+    $how->();
+
+    open my $f, '>', "$self->{dir}/nginx.conf" or die "nginx.conf: $!";
+    print $f $_;
+    close $f or die "nginx.conf: $!";
+}
+
+
 # Whether "nginx -t" likes the configuration, and what it says.
 
 sub test
