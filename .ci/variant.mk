@@ -36,4 +36,4 @@ LD_OPT := $(LD_OPT_$(BUILD))
 
 CFLAGS   := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC $(CC_OPT)
 CPPFLAGS := -Isrc -I$(DEPS)/include -MMD -MP
-LIBS     := $(DEPS)/libsrtp2.a -ljwt -ljansson -lssl -lcrypto -lm
+LIBS     := $(DEPS)/libsrtp2.a -ljwt -ljansson -lexpat -lssl -lcrypto -lm

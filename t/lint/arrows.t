@@ -27,6 +27,7 @@ my %arrows = (
     peer      => [qw(depay dtls rtp sdp srtp stun)],
     recording => [],
     rtp       => [],
+    s3        => [],
     sdp       => [],
     srtp      => ['dtls'],
     stun      => [],
@@ -36,7 +37,8 @@ my %arrows = (
 my %outside = map { $_ => 1 } (
     (map { "$_.h" } qw(assert ctype errno inttypes limits math setjmp stdarg
         stdbool stddef stdint stdio stdlib string strings)),
-    'jansson.h', 'jwt.h', 'srtp2/srtp.h',
+    'expat.h', 'jansson.h', 'jwt.h', 'srtp2/srtp.h',
+    'time.h',                          # struct tm, without the clock
     'sys/time.h',                      # struct timeval of OpenSSL's BIOs
 );
 
@@ -73,7 +75,7 @@ for my $file (files(qr{^src/.*\.[ch]$})) {
         if (/^\s*#\s*include\s+"([^"]+)"/) {
             my $name = $1;
 
-            if ($name !~ m{^([a-z]+)/[a-z0-9_]+\.h$}) {
+            if ($name !~ m{^([a-z][a-z0-9]*)/[a-z0-9_]+\.h$}) {
                 push @include, "$file:$line: \"$name\" is not \"folder/name.h\"";
 
             } elsif (!$may{$1}) {

@@ -1,0 +1,131 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * Canonical requests of any path, query and header; the parts of the input
+ * stand between newlines.
+ */
+
+#include "s3/sigv4.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static void *
+fuzz_alloc(void *ctx, size_t size)
+{
+    (void) ctx;
+
+    return calloc(1, size);
+}
+
+
+static void
+fuzz_free(void *ctx, void *p)
+{
+    (void) ctx;
+    free(p);
+}
+
+
+static const cr_env_t  env = { fuzz_alloc, fuzz_free, NULL, NULL };
+
+
+static cr_slice_t
+part(const uint8_t **p, const uint8_t *end)
+{
+    cr_slice_t      slice;
+    const uint8_t  *last;
+
+    slice.data = *p;
+    last = memchr(*p, '\n', (size_t) (end - *p));
+    slice.len = (size_t) ((last != NULL ? last : end) - *p);
+    *p = (last != NULL) ? last + 1 : end;
+
+    return slice;
+}
+
+
+/* What is canonical once stays so. */
+
+static void
+canonical_path(cr_slice_t path)
+{
+    uint8_t      *one, *two;
+    cr_writer_t   a, b;
+
+    one = malloc(3 * path.len + 1);
+    two = malloc(3 * path.len + 1);
+
+    if (one == NULL || two == NULL) {
+        abort();
+    }
+
+    cr_writer_init(&a, one, 3 * path.len + 1);
+    cr_s3_path(&a, path);
+
+    cr_writer_init(&b, two, 3 * path.len + 1);
+    cr_s3_path(&b, (cr_slice_t) { one, cr_writer_len(&a) });
+
+    if (a.overflow || b.overflow || cr_writer_len(&a) != cr_writer_len(&b)
+        || memcmp(one, two, cr_writer_len(&a)) != 0)
+    {
+        abort();
+    }
+
+    free(one);
+    free(two);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t              i;
+    uint8_t             out[4096];
+    cr_writer_t         w;
+    cr_s3_keys_t        keys;
+    const uint8_t      *p, *end;
+    cr_sigv4_key_t      key = { 0 };
+    cr_sigv4_header_t   headers[8];
+    cr_sigv4_request_t  request;
+
+    p = data;
+    end = data + size;
+
+    request.method = part(&p, end);
+    request.path = part(&p, end);
+    request.query = part(&p, end);
+    request.payload = part(&p, end);
+    request.headers = headers;
+    keys.access = part(&p, end);
+    keys.session = part(&p, end);
+    keys.secret = cr_s3_str("secret");
+
+    for (i = 0; i < 8 && p < end; i++) {
+        headers[i].name = part(&p, end);
+        headers[i].value = part(&p, end);
+    }
+
+    request.nheaders = i;
+
+    canonical_path(request.path);
+
+    if (cr_sigv4_key(&key, keys.secret, cr_s3_str("us-east-1"),
+                     cr_s3_str("s3"), (int64_t) size * 1000000) != CR_OK)
+    {
+        abort();
+    }
+
+    cr_writer_init(&w, out, sizeof(out));
+    (void) cr_sigv4_sign(&env, &key, keys.access, 0, &request, &w);
+
+    cr_writer_init(&w, out, sizeof(out));
+    (void) cr_sigv4_presign(&env, &key, &keys, 0, 60, &request, &w);
+
+    return 0;
+}
