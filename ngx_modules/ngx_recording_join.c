@@ -135,44 +135,6 @@ ngx_recording_join_tracks(ngx_recording_join_t *j,
 
 
 void
-ngx_recording_join_clock(ngx_recording_join_t *j,
-    const cr_clock_event_t *event)
-{
-    int64_t           media_us;
-    cr_clock_event_t  ev;
-
-    ev = *event;
-    media_us = ev.media_us - j->ref.t0_us;
-
-    if (media_us < 0) {
-        /* learnt before the recording began: said of its beginning */
-        ev.offset_us += -media_us * ev.drift_ppb / 1000000000;
-        media_us = 0;
-    }
-
-    ngx_recording_record_clock(j, j->tracks[ev.track].number, media_us, &ev);
-}
-
-
-void
-ngx_recording_join_gap(ngx_recording_join_t *j, const cr_gap_event_t *event)
-{
-    int64_t  from_us, to_us;
-
-    from_us = event->from_us - j->ref.t0_us;
-    to_us = event->to_us - j->ref.t0_us;
-
-    if (to_us <= 0) {
-        return;
-    }
-
-    ngx_recording_record_gap(j, j->tracks[event->track].number,
-                             ngx_max(from_us, 0), to_us, event->packets,
-                             "lost");
-}
-
-
-void
 ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us)
 {
     if (j->pub == NULL) {

@@ -125,12 +125,6 @@ ngx_recording_join_t *ngx_recording_join_create(
 /* The publisher must not use it any more. */
 void ngx_recording_join_leave(ngx_recording_join_t *j, const char *reason);
 
-/* The times of events are of the local clock, as those of frames. */
-void ngx_recording_join_clock(ngx_recording_join_t *j,
-    const cr_clock_event_t *event);
-void ngx_recording_join_gap(ngx_recording_join_t *j,
-    const cr_gap_event_t *event);
-
 /* What is due: keyframes asked for, clusters written, progress told. */
 void ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us);
 
@@ -163,8 +157,11 @@ void ngx_recording_record_chunk_open(ngx_recording_join_t *j,
     const ngx_recording_chunk_t *chunk, const char *file);
 void ngx_recording_record_chunk_close(ngx_recording_join_t *j,
     const ngx_recording_chunk_t *chunk);
-void ngx_recording_record_clock(ngx_recording_join_t *j, uint8_t number,
-    int64_t media_us, const cr_clock_event_t *event);
+/* The times of events are of the local clock, as those of frames. */
+void ngx_recording_record_clock(ngx_recording_join_t *j,
+    const cr_clock_event_t *event);
+void ngx_recording_record_lost(ngx_recording_join_t *j,
+    const cr_gap_event_t *event);
 void ngx_recording_record_gap(ngx_recording_join_t *j, uint8_t number,
     int64_t from_us, int64_t to_us, uint32_t packets, const char *reason);
 void ngx_recording_record_rotation(ngx_recording_join_t *j, uint8_t number,

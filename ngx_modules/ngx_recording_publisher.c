@@ -160,7 +160,7 @@ ngx_recording_publisher_join(ngx_recording_publisher_t *pub,
 
     for (i = 0; i < pub->nmedia; i++) {
         if (pub->clock_known[i]) {
-            ngx_recording_join_clock(pub->join, &pub->clock[i]);
+            ngx_recording_record_clock(pub->join, &pub->clock[i]);
         }
     }
 
@@ -249,7 +249,7 @@ ngx_recording_publisher_clock(ngx_recording_publisher_t *pub,
     pub->clock_known[event->track] = 1;
 
     if (pub->join != NULL) {
-        ngx_recording_join_clock(pub->join, event);
+        ngx_recording_record_clock(pub->join, event);
     }
 }
 
@@ -259,7 +259,7 @@ ngx_recording_publisher_gap(ngx_recording_publisher_t *pub,
     const cr_gap_event_t *event)
 {
     if (pub->join != NULL && event->track < pub->nmedia) {
-        ngx_recording_join_gap(pub->join, event);
+        ngx_recording_record_lost(pub->join, event);
     }
 }
 

@@ -158,8 +158,8 @@ ngx_recording_record_chunk_close(ngx_recording_join_t *j,
 
 
 void
-ngx_recording_record_clock(ngx_recording_join_t *j, uint8_t number,
-    int64_t media_us, const cr_clock_event_t *event)
+ngx_recording_record_clock(ngx_recording_join_t *j,
+    const cr_clock_event_t *event)
 {
     cr_journal_record_t  rec;
 
@@ -167,13 +167,28 @@ ngx_recording_record_clock(ngx_recording_join_t *j, uint8_t number,
 
     ngx_recording_record_string(rec.clock.session_id, j->info.session_id);
 
-    rec.clock.track = number;
-    rec.clock.media_us = media_us;
-    rec.clock.offset_us = event->offset_us;
-    rec.clock.drift_ppb = event->drift_ppb;
-    rec.clock.from_sr = event->from_sr;
+    rec.clock.track = j->tracks[event->track].number;
+    cr_journal_clock(&rec, event, j->ref.t0_us);
 
     (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
+void
+ngx_recording_record_lost(ngx_recording_join_t *j,
+    const cr_gap_event_t *event)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_GAP);
+
+    ngx_recording_record_string(rec.gap.session_id, j->info.session_id);
+
+    rec.gap.track = j->tracks[event->track].number;
+
+    if (cr_journal_gap(&rec, event, j->ref.t0_us)) {
+        (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+    }
 }
 
 

@@ -220,22 +220,25 @@ ff_callmix_session_add_clock(CallMixTimeline *tl, CallMixSession *session,
                              int number, const CallMixClock *clock)
 {
     CallMixTrack *track = get_track(tl, session, number);
-    int           i;
+    CallMixClock *added;
 
-    if (!track
-        || !array_add(tl, &track->clocks, &track->nb_clocks, sizeof(*clock)))
-    {
+    if (!track)
         return AVERROR(ENOMEM);
+
+    /* what was said of this and later times before counts no more */
+
+    while (track->nb_clocks > 0
+           && track->clocks[track->nb_clocks - 1].media >= clock->media)
+    {
+        track->nb_clocks--;
+        tl->nb_records--;
     }
 
-    for (i = track->nb_clocks - 1; i > 0; i--) {
-        if (track->clocks[i - 1].media <= clock->media)
-            break;
+    added = array_add(tl, &track->clocks, &track->nb_clocks, sizeof(*added));
+    if (!added)
+        return AVERROR(ENOMEM);
 
-        track->clocks[i] = track->clocks[i - 1];
-    }
-
-    track->clocks[i] = *clock;
+    *added = *clock;
     return 0;
 }
 

@@ -177,6 +177,14 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
         track->bye = false;
     }
 
+    /* a repetition has the one of its own sending, if any */
+    if (!entry->rtx
+        && cr_rtp_ext(&rtp, track->params->ext_abs_capture_time, &value))
+    {
+        cr_track_clock_capture(&track->clock, &peer->sender, &value,
+                               rtp.timestamp, peer->now_us);
+    }
+
     cr_peer_rtcp_probe(track, rtp.seq);
 
     if (track->params->kind == CR_KIND_VIDEO && track->params->red_pt != 0) {
@@ -580,8 +588,9 @@ cr_peer_media_clock(cr_peer_t *peer, bool at_end)
     cr_clock_event_t  event;
 
     for (i = 0; i < peer->ntracks; i++) {
-        if (cr_track_clock_event(&peer->tracks[i].clock, &peer->sender,
-                                 at_end ? INT64_MAX : peer->now_us, &event))
+        while (cr_track_clock_event(&peer->tracks[i].clock, &peer->sender,
+                                    at_end ? INT64_MAX : peer->now_us,
+                                    &event))
         {
             event.track = (uint8_t) i;
             peer->handlers.clock(peer->handlers.ctx, &event);

@@ -233,6 +233,17 @@ char *cr_journal_format(const cr_env_t *env, const cr_journal_record_t *rec);
 cr_status_e cr_journal_parse(const char *line, size_t len,
     cr_journal_record_t *rec);
 
+/*
+ * What a session's peer tells of a track's clock, or of packets that it gave
+ * up, into rec->clock or rec->gap but for session and track; t0_us is the
+ * recording's zero on the local monotonic clock.  false: that gap was over
+ * before the recording began.
+ */
+void cr_journal_clock(cr_journal_record_t *rec,
+    const cr_clock_event_t *event, int64_t t0_us);
+bool cr_journal_gap(cr_journal_record_t *rec, const cr_gap_event_t *event,
+    int64_t t0_us);
+
 /* RFC 3339, UTC, milliseconds: "2026-11-22T18:50:00.123Z". */
 void cr_journal_time_format(int64_t at_ms, char at[CR_JOURNAL_AT_SIZE]);
 

@@ -5,12 +5,6 @@
  * transit = arrival - media time of a packet.  Its minimum belongs to a
  * packet that met no queue.  Clocks drift, so the minimum may rise, but not
  * faster than clocks do; queues and paths may, and are not followed.
- *
- * A sender report says what the sender's clock showed at a media time.  The
- * least transit of a track then gives how far our clock is ahead of the
- * sender's, plus that track's delay from capture to here; the least of all
- * tracks is taken for all of them, so that audio and video, which are
- * delayed differently, end up on one base.
  */
 
 #include "rtp/clock.h"
@@ -21,11 +15,7 @@
 
 #define JUMP_US          2000000    /* nobody's jitter */
 #define SETTLE_US        250000     /* to tell a pause from a stall */
-#define DRIFT_PPM        150        /* the most that clocks are apart */
-#define STEP_US          500000     /* of the sender's clock */
-#define FIRST_WAIT_US    8000000
-#define EVENT_MIN_US     2000
-#define EVENT_PACE_US    1000000
+#define STRETCH_US       250000
 
 
 void
@@ -36,20 +26,56 @@ cr_track_clock_init(cr_track_clock_t *c, uint32_t clock_rate)
 }
 
 
-static int64_t
-media_time(const cr_track_clock_t *c, int64_t rtp)
+int64_t
+cr_track_clock_media(const cr_track_clock_t *c, int64_t rtp)
 {
     return c->base_us + (rtp - c->base_rtp) * 1000000 / c->clock_rate;
 }
 
 
-/* What a minimum that was seen `elapsed` ago may have risen by. */
-static int64_t
-drift(int64_t elapsed_us)
+int64_t
+cr_track_clock_offset(const cr_track_clock_t *c, int64_t media_us)
 {
-    return elapsed_us > 0 ? elapsed_us / 1000000 * DRIFT_PPM
-                            + elapsed_us % 1000000 * DRIFT_PPM / 1000000
-                          : 0;
+    if (!c->estimated) {
+        return c->min_transit_us;
+    }
+
+    return c->offset_us + (media_us - c->at_us) / 1000 * c->drift_ppb
+                          / 1000000;
+}
+
+
+void
+cr_track_clock_tell(cr_track_clock_t *c, int64_t media_us, int64_t offset_us)
+{
+    cr_clock_event_t  *event;
+
+    /* of more at once than anybody waits for, the last counts */
+    if (c->npending == CR_CLOCK_PENDING) {
+        c->npending--;
+    }
+
+    event = &c->pending[c->npending++];
+
+    memset(event, 0, sizeof(cr_clock_event_t));
+    event->from_sr = c->reporting;
+    event->media_us = media_us;
+    event->offset_us = offset_us;
+    event->drift_ppb = c->drift_ppb;
+}
+
+
+void
+cr_track_clock_since(cr_track_clock_t *c, int64_t media_us)
+{
+    if (!c->told) {
+        cr_track_clock_tell(c, c->since_us,
+                            cr_track_clock_offset(c, c->since_us));
+    }
+
+    c->told = false;
+    c->since_us = media_us;
+    c->since_arrival_us = c->arrival_us;
 }
 
 
@@ -57,13 +83,6 @@ static int64_t
 min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-
-static int64_t
-distance(int64_t a, int64_t b)
-{
-    return a < b ? b - a : a - b;
 }
 
 
@@ -87,6 +106,9 @@ anchor(cr_track_clock_t *c, int64_t rtp, int64_t arrival_us)
     c->sr_known = false;
     c->restarted = false;
     c->late = false;
+    c->nstretches = 0;
+
+    cr_track_clock_since(c, media);
 
     return media;
 }
@@ -98,13 +120,15 @@ anchor(cr_track_clock_t *c, int64_t rtp, int64_t arrival_us)
  * of the sender the lag stays.
  */
 static bool
-paused(cr_track_clock_t *c, int64_t transit, int64_t arrival_us)
+paused(cr_track_clock_t *c, int64_t media, int64_t transit,
+    int64_t arrival_us)
 {
     int64_t  elapsed;
 
     if (!c->late) {
         c->late = true;
         c->late_since_us = arrival_us;
+        c->late_media_us = media;
         c->late_first_us = transit;
         c->late_min_us = transit;
     }
@@ -126,6 +150,43 @@ paused(cr_track_clock_t *c, int64_t transit, int64_t arrival_us)
 }
 
 
+/*
+ * What came while nobody knew that it was late by a pause was given times of
+ * before the pause: they are put right.
+ */
+static void
+pause_over(cr_track_clock_t *c, int64_t least)
+{
+    int64_t  offset;
+
+    offset = cr_track_clock_offset(c, c->late_media_us);
+
+    cr_track_clock_since(c, c->late_media_us);
+    cr_track_clock_tell(c, c->late_media_us,
+                        offset + c->late_min_us - least);
+    c->told = true;
+}
+
+
+static void
+stretch(cr_track_clock_t *c, int64_t media, int64_t transit,
+    int64_t arrival_us)
+{
+    cr_clock_stretch_t  *s;
+
+    if (c->nstretches == 0 || arrival_us - c->stretch_us >= STRETCH_US) {
+        s = &c->stretches[c->nstretches++ % CR_CLOCK_STRETCHES];
+        s->media_us = media;
+        s->transit_us = transit;
+        c->stretch_us = arrival_us;
+        return;
+    }
+
+    s = &c->stretches[(c->nstretches - 1) % CR_CLOCK_STRETCHES];
+    s->transit_us = min(s->transit_us, transit);
+}
+
+
 int64_t
 cr_track_clock_map(cr_track_clock_t *c, uint32_t timestamp,
     int64_t arrival_us, bool *jumped)
@@ -142,13 +203,16 @@ cr_track_clock_map(cr_track_clock_t *c, uint32_t timestamp,
         c->last_us = arrival_us;
         c->started_us = arrival_us;
         c->arrival_us = arrival_us;
+        c->since_us = arrival_us;
+        c->since_arrival_us = arrival_us;
+        stretch(c, arrival_us, 0, arrival_us);
         return arrival_us;
     }
 
     rtp = cr_rtp_unwrap32(c->last_rtp, timestamp);
-    media = media_time(c, rtp);
+    media = cr_track_clock_media(c, rtp);
     transit = arrival_us - media;
-    least = c->min_transit_us + drift(arrival_us - c->arrival_us);
+    least = c->min_transit_us + cr_clock_rise(arrival_us - c->arrival_us);
 
     if (c->restarted || transit < least - JUMP_US) {
         *jumped = true;
@@ -157,17 +221,20 @@ cr_track_clock_map(cr_track_clock_t *c, uint32_t timestamp,
         c->late = false;
         c->min_transit_us = min(transit, least);
 
-    } else {
-        *jumped = paused(c, transit, arrival_us);
+    } else if (paused(c, media, transit, arrival_us)) {
+        *jumped = true;
+        pause_over(c, least);
+    }
+
+    if (arrival_us > c->arrival_us) {
+        c->arrival_us = arrival_us;
     }
 
     if (*jumped) {
         media = anchor(c, rtp, arrival_us);
     }
 
-    if (arrival_us > c->arrival_us) {
-        c->arrival_us = arrival_us;
-    }
+    stretch(c, media, arrival_us - media, arrival_us);
 
     c->last_rtp = rtp;
     c->last_us = media;
@@ -181,111 +248,4 @@ cr_track_clock_restart(cr_track_clock_t *c)
 {
     c->restarted = c->started;
     c->sr_known = false;
-}
-
-
-/* NTP's 32.32 seconds in microseconds. */
-static int64_t
-ntp_to_us(uint64_t ntp)
-{
-    return (int64_t) (ntp >> 32) * 1000000
-           + (int64_t) (((ntp & 0xffffffff) * 1000000) >> 32);
-}
-
-
-void
-cr_track_clock_sr(cr_track_clock_t *c, cr_sender_clock_t *sender,
-    uint64_t ntp, uint32_t rtp_timestamp, int64_t arrival_us)
-{
-    bool     step;
-    int64_t  media, offset, candidate;
-
-    /* NTP 0: the sender has no clock, RFC 3550 section 6.4.1 */
-    if (!c->started || ntp == 0) {
-        return;
-    }
-
-    media = media_time(c, cr_rtp_unwrap32(c->last_rtp, rtp_timestamp));
-
-    if (distance(arrival_us, media + c->min_transit_us) > JUMP_US) {
-        /* of another base, before its packets or after */
-        return;
-    }
-
-    offset = media - ntp_to_us(ntp);
-    candidate = offset + c->min_transit_us;
-
-    step = c->sr_known && c->sr_epoch == sender->epoch
-           && distance(offset, c->sr_offset_us) > STEP_US;
-
-    if (!sender->known) {
-        sender->known = true;
-        sender->offset_us = candidate;
-
-    } else if (step) {
-        /* the other tracks' reports are void until they get new ones */
-        sender->epoch++;
-        sender->offset_us += offset - c->sr_offset_us;
-
-    } else {
-        sender->offset_us = min(candidate, sender->offset_us
-                                + drift(arrival_us - sender->updated_us));
-    }
-
-    sender->updated_us = arrival_us;
-
-    if (!c->reporting) {
-        c->reporting = true;
-        sender->reporting++;
-    }
-
-    c->sr_known = true;
-    c->sr_epoch = sender->epoch;
-    c->sr_offset_us = offset;
-}
-
-
-bool
-cr_track_clock_event(cr_track_clock_t *c, const cr_sender_clock_t *sender,
-    int64_t now_us, cr_clock_event_t *event)
-{
-    bool  settled;
-
-    if (!c->started) {
-        return false;
-    }
-
-    if (c->sr_known && c->sr_epoch == sender->epoch) {
-        c->offset_us = sender->offset_us - c->sr_offset_us;
-
-    } else if (!c->reporting) {
-        c->offset_us = c->min_transit_us;
-    }
-
-    if (c->reported) {
-        if (distance(c->offset_us, c->reported_offset_us) <= EVENT_MIN_US
-            || now_us - c->reported_us < EVENT_PACE_US)
-        {
-            return false;
-        }
-
-    } else {
-        settled = c->reporting && sender->tracks != 0
-                  && sender->reporting >= sender->tracks;
-
-        if (!settled && now_us - c->started_us < FIRST_WAIT_US) {
-            return false;
-        }
-    }
-
-    c->reported = true;
-    c->reported_offset_us = c->offset_us;
-    c->reported_us = now_us != INT64_MAX ? now_us : c->arrival_us;
-
-    event->from_sr = c->reporting;
-    event->media_us = c->last_us;
-    event->offset_us = c->offset_us;
-    event->drift_ppb = 0;
-
-    return true;
 }

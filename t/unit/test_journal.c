@@ -276,6 +276,43 @@ unknown_events_and_members_are_skipped(void **state)
 
 
 static void
+events_of_a_peer_become_recording_time(void **state)
+{
+    cr_journal_record_t    rec;
+    const cr_gap_event_t   over = { .from_us = 100, .to_us = 5000 };
+    const cr_gap_event_t   gap = { .from_us = 4000, .to_us = 25000,
+                                   .packets = 3 };
+    const cr_clock_event_t later = { .media_us = 1007900, .offset_us = -20,
+                                     .drift_ppb = 50000, .from_sr = true };
+    const cr_clock_event_t before = { .media_us = -9995000,
+                                      .offset_us = 1000,
+                                      .drift_ppb = 100000 };
+
+    (void) state;
+
+    /* frames' times are cut down to milliseconds, too */
+    memset(&rec, 0, sizeof(rec));
+    cr_journal_clock(&rec, &later, 5000);
+    assert_int_equal(rec.clock.media_us, 1002000);
+    assert_int_equal(rec.clock.offset_us, -20);
+    assert_int_equal(rec.clock.drift_ppb, 50000);
+    assert_true(rec.clock.from_sr);
+
+    /* 10 s before the beginning, 100 ppm: 1 ms until there */
+    cr_journal_clock(&rec, &before, 5000);
+    assert_int_equal(rec.clock.media_us, 0);
+    assert_int_equal(rec.clock.offset_us, 2000);
+
+    assert_false(cr_journal_gap(&rec, &over, 5000));
+    assert_true(cr_journal_gap(&rec, &gap, 5000));
+    assert_int_equal(rec.gap.from_ms, 0);
+    assert_int_equal(rec.gap.to_ms, 20);
+    assert_int_equal(rec.gap.packets, 3);
+    assert_string_equal(rec.gap.reason, "lost");
+}
+
+
+static void
 damaged_lines_are_refused(void **state)
 {
     unsigned              i;
@@ -387,6 +424,7 @@ main(void)
         cmocka_unit_test(a_line_is_as_documented),
         cmocka_unit_test(no_memory_is_no_line),
         cmocka_unit_test(unknown_events_and_members_are_skipped),
+        cmocka_unit_test(events_of_a_peer_become_recording_time),
         cmocka_unit_test(damaged_lines_are_refused),
         cmocka_unit_test(files_outside_of_the_folder_are_refused),
         cmocka_unit_test(too_many_tracks_and_too_long_lines_are_refused)
