@@ -99,6 +99,7 @@ typedef struct {
     cr_chunk_writer_t       *writer;
     FILE                    *file;
     FILE                    *journal;
+    cr_media_params_t        audio;
     unsigned                 nchunks;
     uint64_t                 nframes;
     int64_t                  start_ms, end_ms;

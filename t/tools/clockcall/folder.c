@@ -59,6 +59,7 @@ folder_open(folder_t *f, const scenario_t *s, const char *dir,
     f->env = env;
     f->now_us = now_us;
     f->journal = journal;
+    f->audio = media[AUDIO];
     cr_chunk_policy_init(&f->policy, chunk_us, true);
 
     snprintf(path, sizeof(path), "%s/%s", dir, f->id);
@@ -136,7 +137,7 @@ folder_open_chunk(folder_t *f, int64_t time_us)
         .number = 2, .kind = CR_KIND_AUDIO, .codec = CR_CODEC_OPUS,
         .channels = 2, .sample_rate = 48000, .config = config
     };
-    tracks[n++].config_size = cr_audio_config(config, CR_CODEC_OPUS, 2);
+    tracks[n++].config_size = cr_audio_config(config, &f->audio);
 
     for (rec.chunk_open.ntracks = 0; rec.chunk_open.ntracks < n;
          rec.chunk_open.ntracks++)
