@@ -17,6 +17,11 @@
 
 #define CR_MEDIA_MAX         8    /* m-lines we take in one session */
 #define CR_MID_MAX           16
+#define CR_RID_MAX           16
+#define CR_LAYER_MAX         4    /* of one m-line, simulcast */
+#define CR_VIDEO_MAX         4    /* m-lines of video */
+/* What is received by itself: m-lines, each layer of simulcast for one. */
+#define CR_TRACK_MAX         (CR_MEDIA_MAX + CR_VIDEO_MAX * (CR_LAYER_MAX - 1))
 #define CR_CODEC_CONFIG_MAX  512  /* avcC, OpusHead, ... */
 #define CR_OPUS_CHANNELS_MAX 8    /* RFC 7845 section 5.1.1.2 */
 
@@ -43,6 +48,14 @@ typedef enum {
 #define CR_CODEC_COUNT  (CR_CODEC_G722 + 1)
 
 
+/* One stream of simulcast, as signalled; ssrc and rtx_ssrc 0: learn it. */
+typedef struct {
+    char      rid[CR_RID_MAX + 1];    /* RFC 8851; "": known by SSRC */
+    uint32_t  ssrc;
+    uint32_t  rtx_ssrc;
+} cr_layer_t;
+
+
 /*
  * One accepted m-line.  Plain data without pointers: it is kept in shared
  * memory between the POST and the worker that adopts the session.
@@ -65,6 +78,9 @@ typedef struct {
     uint32_t  ssrc;                   /* as signalled, 0: learn it */
     uint32_t  rtx_ssrc;               /* a=ssrc-group:FID, 0: learn it */
     char      mid[CR_MID_MAX + 1];
+    bool      screen;                 /* else a camera, or sound */
+    uint8_t   nlayers;                /* of simulcast, 0: there is none */
+    cr_layer_t  layers[CR_LAYER_MAX]; /* in the offerer's order */
     /* RFC 8285 ids of the header extensions, 0: not negotiated */
     uint8_t   ext_mid;
     uint8_t   ext_rid;
@@ -93,9 +109,19 @@ typedef struct {
 } cr_media_params_t;
 
 
+/*
+ * Tracks are counted through the m-lines, the layers of simulcast one by one.
+ */
+static inline unsigned
+cr_media_tracks(const cr_media_params_t *media)
+{
+    return media->nlayers != 0 ? media->nlayers : 1;
+}
+
+
 /* One whole access unit. */
 typedef struct {
-    uint8_t         track;            /* index of the cr_media_params_t */
+    uint8_t         track;            /* see cr_media_tracks() */
     uint8_t         kind;             /* cr_kind_e */
     uint8_t         codec;            /* cr_codec_e */
     bool            keyframe;         /* always true for audio */

@@ -378,6 +378,21 @@ cr_peer_request_keyframe(cr_peer_t *peer, unsigned track, int64_t now_us)
 }
 
 
+int64_t
+cr_peer_heard_us(const cr_peer_t *peer, unsigned track)
+{
+    const cr_peer_track_t  *t;
+
+    if (track >= peer->ntracks) {
+        return INT64_MIN;
+    }
+
+    t = &peer->tracks[track];
+
+    return t->started && !t->bye ? t->packet_us : INT64_MIN;
+}
+
+
 void
 cr_peer_close(cr_peer_t *peer, cr_peer_reason_e reason, int64_t now_us)
 {

@@ -126,6 +126,10 @@ void cr_peer_path_lost(cr_peer_t *peer, const cr_addr_t *addr);
 void cr_peer_request_keyframe(cr_peer_t *peer, unsigned track,
     int64_t now_us);
 
+/* When the last packet of a track came that was no repetition; INT64_MIN:
+ * none ever, or its sender has said BYE since. */
+int64_t cr_peer_heard_us(const cr_peer_t *peer, unsigned track);
+
 /* Flushes what is held (frames come out), sends BYE and close_notify. */
 void cr_peer_close(cr_peer_t *peer, cr_peer_reason_e reason,
     int64_t now_us);

@@ -6,7 +6,8 @@
  *
  *   peer.c        life, the ladder from datagrams to protocols, deadlines
  *   peer_ice.c    STUN requests: credentials, paths, nomination
- *   peer_media.c  RTP: whose packet it is, order, frames, media time
+ *   peer_whose.c  RTP: which track a packet is of
+ *   peer_media.c  RTP: order, frames, media time
  *   peer_gap.c    what was lost for good
  *   peer_lead.c   what came before the first packet that arrived
  *   peer_red.c    sound with redundancy
@@ -30,7 +31,8 @@
 
 
 #define CR_PEER_PATH_MAX   8
-#define CR_PEER_SSRC_MAX   (4 * CR_MEDIA_MAX)
+/* what src/srtp takes */
+#define CR_PEER_SSRC_MAX   64
 
 /* until a retransmission was measured */
 #define CR_PEER_RTT_US     100000
@@ -55,10 +57,12 @@ typedef struct {
 typedef struct {
     cr_peer_t                *peer;
     const cr_media_params_t  *params;
+    uint8_t                   layer;         /* of simulcast, else 0 */
     uint8_t                   index;
     cr_depay_t               *depay;
 
     cr_rtp_stream_t          *stream;        /* NULL: no packet yet */
+    bool                      started;       /* had one ever */
     uint32_t                  ssrc;          /* of stream */
     int64_t                   packet_us;     /* the last one's arrival */
     bool                      bye;           /* ssrc said BYE */
@@ -136,7 +140,7 @@ struct cr_peer_s {
 
     /* media */
     unsigned                ntracks;
-    cr_peer_track_t         tracks[CR_MEDIA_MAX];
+    cr_peer_track_t        *tracks;
     unsigned                nssrcs;
     cr_peer_ssrc_t          ssrcs[CR_PEER_SSRC_MAX];
     cr_sender_clock_t       sender;
@@ -168,6 +172,13 @@ cr_status_e cr_peer_ice_input(cr_peer_t *peer, const cr_addr_t *from,
     const uint8_t *data, size_t len);
 /* Whether a valid STUN request came from there. */
 bool cr_peer_ice_path(const cr_peer_t *peer, const cr_addr_t *from);
+
+
+/* peer_whose.c */
+/* Of what was negotiated for the track, its SSRCs. */
+void cr_peer_whose_signalled(cr_peer_track_t *track);
+/* NULL: it cannot be told, or nobody's. */
+const cr_peer_ssrc_t *cr_peer_whose(cr_peer_t *peer, const cr_rtp_t *rtp);
 
 
 /* peer_media.c */

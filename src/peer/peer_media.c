@@ -2,8 +2,7 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * RTP of the peer: whose packet it is, into order, to frames on the track's
- * media clock.
+ * RTP of the peer: into order, to frames on the track's media clock.
  */
 
 #include "peer/peer_core.h"
@@ -29,17 +28,9 @@
 #define CR_PEER_ASK_AGAIN_US    1000000
 
 
-static void cr_peer_media_signalled(cr_peer_t *peer, uint32_t ssrc,
-    unsigned track, bool rtx);
-static const cr_peer_ssrc_t *cr_peer_media_find(cr_peer_t *peer,
-    const cr_rtp_t *rtp);
-static cr_peer_track_t *cr_peer_media_by_mid(cr_peer_t *peer,
-    const cr_rtp_t *rtp, bool *has_mid);
-static bool cr_peer_media_has_pt(const cr_media_params_t *params,
-    uint8_t pt);
-static cr_peer_track_t *cr_peer_media_by_pt(cr_peer_t *peer, uint8_t pt);
 static cr_status_e cr_peer_media_stream(cr_peer_track_t *track,
     uint32_t ssrc);
+static void cr_peer_media_started(cr_peer_track_t *track);
 static void cr_peer_media_config(const cr_peer_track_t *track,
     cr_rtp_stream_config_t *config);
 static void cr_peer_media_drop_stream(cr_peer_track_t *track);
@@ -54,19 +45,36 @@ static void cr_peer_media_add(cr_rtp_stream_stats_t *sum,
 cr_status_e
 cr_peer_media_create(cr_peer_t *peer)
 {
-    unsigned                  i;
+    unsigned                  i, n, layer;
     cr_peer_track_t          *track;
     const cr_media_params_t  *params;
 
-    peer->ntracks = peer->session.nmedia;
+    n = 0;
+
+    for (i = 0; i < peer->session.nmedia; i++) {
+        n += cr_media_tracks(&peer->session.media[i]);
+    }
+
+    if (n > CR_TRACK_MAX) {
+        return CR_LIMIT;
+    }
+
+    peer->tracks = cr_alloc(&peer->env, n * sizeof(cr_peer_track_t));
+    if (peer->tracks == NULL) {
+        return CR_NOMEM;
+    }
+
+    peer->ntracks = n;
     peer->sender.tracks = peer->session.nmedia;
 
-    for (i = 0; i < peer->ntracks; i++) {
-        params = &peer->session.media[i];
+    params = peer->session.media;
+    layer = 0;
 
+    for (i = 0; i < n; i++) {
         track = &peer->tracks[i];
         track->peer = peer;
         track->params = params;
+        track->layer = (uint8_t) layer;
         track->index = (uint8_t) i;
 
         cr_track_clock_init(&track->clock, params->clock_rate);
@@ -81,28 +89,15 @@ cr_peer_media_create(cr_peer_t *peer)
             return CR_NOMEM;
         }
 
-        cr_peer_media_signalled(peer, params->ssrc, i, false);
-        cr_peer_media_signalled(peer, params->rtx_ssrc, i, true);
+        cr_peer_whose_signalled(track);
+
+        if (++layer >= params->nlayers) {
+            params++;
+            layer = 0;
+        }
     }
 
     return CR_OK;
-}
-
-
-static void
-cr_peer_media_signalled(cr_peer_t *peer, uint32_t ssrc, unsigned track,
-    bool rtx)
-{
-    cr_peer_ssrc_t  *entry;
-
-    if (ssrc == 0) {
-        return;
-    }
-
-    entry = &peer->ssrcs[peer->nssrcs++];
-    entry->ssrc = ssrc;
-    entry->track = (uint8_t) track;
-    entry->rtx = rtx;
 }
 
 
@@ -116,6 +111,8 @@ cr_peer_media_destroy(cr_peer_t *peer)
         cr_depay_destroy(peer->tracks[i].depay);
         cr_ulpfec_destroy(peer->tracks[i].fec);
     }
+
+    cr_free(&peer->env, peer->tracks);
 }
 
 
@@ -147,7 +144,7 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
         cr_twcc_packet(&peer->twcc, cr_get_u16(value.data), peer->now_us);
     }
 
-    entry = cr_peer_media_find(peer, &rtp);
+    entry = cr_peer_whose(peer, &rtp);
 
     if (entry == NULL) {
         return CR_OK;
@@ -212,114 +209,6 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
 }
 
 
-/* By SSRC; an unknown one by MID (RFC 8843 section 9.2), else by type. */
-static const cr_peer_ssrc_t *
-cr_peer_media_find(cr_peer_t *peer, const cr_rtp_t *rtp)
-{
-    bool              has_mid;
-    unsigned          i;
-    cr_peer_ssrc_t   *entry;
-    cr_peer_track_t  *track;
-
-    for (i = 0; i < peer->nssrcs; i++) {
-        if (peer->ssrcs[i].ssrc == rtp->ssrc) {
-            return &peer->ssrcs[i];
-        }
-    }
-
-    if (peer->nssrcs == CR_PEER_SSRC_MAX) {
-        return NULL;
-    }
-
-    track = cr_peer_media_by_mid(peer, rtp, &has_mid);
-
-    if (!has_mid) {
-        track = cr_peer_media_by_pt(peer, rtp->pt);
-    }
-
-    if (track == NULL) {
-        return NULL;
-    }
-
-    /* a type that was not negotiated says nothing of the SSRC */
-    if (!cr_peer_media_has_pt(track->params, rtp->pt)) {
-        return NULL;
-    }
-
-    entry = &peer->ssrcs[peer->nssrcs++];
-    entry->ssrc = rtp->ssrc;
-    entry->track = track->index;
-    entry->rtx = cr_peer_fec_is_rtx(track->params, rtp->pt);
-
-    return entry;
-}
-
-
-static cr_peer_track_t *
-cr_peer_media_by_mid(cr_peer_t *peer, const cr_rtp_t *rtp, bool *has_mid)
-{
-    unsigned                  i;
-    cr_slice_t                mid;
-    const cr_media_params_t  *params;
-
-    *has_mid = false;
-
-    for (i = 0; i < peer->ntracks; i++) {
-        params = peer->tracks[i].params;
-
-        if (!cr_rtp_ext(rtp, params->ext_mid, &mid)) {
-            continue;
-        }
-
-        *has_mid = true;
-
-        if (mid.len == strlen(params->mid)
-            && memcmp(mid.data, params->mid, mid.len) == 0)
-        {
-            return &peer->tracks[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-/* PCMU is type 0; the others are 0 where they were not negotiated. */
-static bool
-cr_peer_media_has_pt(const cr_media_params_t *params, uint8_t pt)
-{
-    return pt == params->pt
-           || (pt != 0 && (pt == params->rtx_pt || pt == params->red_pt
-                           || pt == params->red_rtx_pt
-                           || pt == params->ulpfec_pt));
-}
-
-
-/* NULL as well when several tracks have that type. */
-static cr_peer_track_t *
-cr_peer_media_by_pt(cr_peer_t *peer, uint8_t pt)
-{
-    unsigned          i;
-    cr_peer_track_t  *found;
-
-    found = NULL;
-
-    for (i = 0; i < peer->ntracks; i++) {
-        if (!cr_peer_media_has_pt(peer->tracks[i].params, pt)) {
-            continue;
-        }
-
-        if (found != NULL) {
-            return NULL;
-        }
-
-        found = &peer->tracks[i];
-    }
-
-    return found;
-}
-
-
 /*
  * Makes ssrc the one that the track is taken from.  CR_DECLINED while
  * another one is active: layers of one picture must not be mixed.
@@ -350,6 +239,11 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
         cr_track_clock_restart(&track->clock);
     }
 
+    if (track->stream == NULL && !track->started) {
+        track->started = true;
+        cr_peer_media_started(track);
+    }
+
     track->stream = stream;
     track->ssrc = ssrc;
     track->probing = false;
@@ -360,6 +254,27 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     }
 
     return CR_OK;
+}
+
+
+/* Layers that are off have no sender reports to wait for. */
+static void
+cr_peer_media_started(cr_peer_track_t *track)
+{
+    unsigned          i;
+    cr_peer_t        *peer = track->peer;
+    cr_peer_track_t  *other;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        other = &peer->tracks[i];
+
+        if (other != track && other->params == track->params
+            && other->started)
+        {
+            peer->sender.tracks++;
+            return;
+        }
+    }
 }
 
 

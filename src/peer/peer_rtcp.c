@@ -235,7 +235,7 @@ cr_peer_rtcp_head(cr_peer_t *peer, cr_writer_t *w)
 {
     unsigned          i, n;
     cr_peer_track_t  *track;
-    cr_rtcp_block_t   blocks[CR_MEDIA_MAX];
+    cr_rtcp_block_t   blocks[CR_TRACK_MAX];
 
     n = 0;
 
@@ -255,7 +255,7 @@ cr_peer_rtcp_head(cr_peer_t *peer, cr_writer_t *w)
 static void
 cr_peer_rtcp_report(cr_peer_t *peer)
 {
-    uint32_t        ssrcs[CR_MEDIA_MAX];
+    uint32_t        ssrcs[CR_TRACK_MAX];
     unsigned        i, n;
     cr_peer_rtcp_t  rtcp;
 

@@ -152,11 +152,6 @@ sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
 
     sdp_write_extmap(w, mline);
 
-    /*
-     * An offer of several layers (RFC 8853) is answered without
-     * a=simulcast: the sender then keeps its first layer alone.
-     */
-
     cr_sdp_printf(w, "a=recvonly\r\n"
                   "a=rtcp-mux\r\n");
 
@@ -165,6 +160,7 @@ sdp_write_mline(cr_writer_t *w, const cr_sdp_desc_t *desc,
     }
 
     sdp_write_payloads(w, media);
+    cr_sdp_write_layers(w, media);
     cr_sdp_write_candidates(w, local);
 }
 

@@ -22,6 +22,7 @@
 #define CR_SDP_LINES_MAX     4096
 #define CR_SDP_PAYLOADS_MAX  64
 #define CR_SDP_SPROP_MAX     3       /* H.265: VPS, SPS, PPS */
+#define CR_SDP_RIDS_MAX      16
 #define CR_SDP_UNSAID        255
 #define CR_ICE_UFRAG_MIN     4       /* RFC 8839 section 5.4 */
 #define CR_ICE_PWD_MIN       22
@@ -121,6 +122,20 @@ typedef struct {
 } cr_sdp_ext_t;
 
 
+/* a=rid:<id> send <parameters> */
+typedef struct {
+    cr_str_t  id;
+    cr_str_t  parameters;
+} cr_sdp_rid_t;
+
+
+/* a=ssrc-group:FID */
+typedef struct {
+    uint32_t  media;
+    uint32_t  rtx;
+} cr_sdp_fid_t;
+
+
 typedef struct {
     cr_str_t          media;                /* "audio", "video", ... */
     cr_str_t          proto;
@@ -132,7 +147,14 @@ typedef struct {
     bool              rtcp_rsize;
     cr_sdp_common_t   common;
     uint32_t          ssrc;
-    uint32_t          rtx_ssrc;
+    bool              screen;               /* RFC 4796, a=content:slides */
+    cr_str_t          simulcast;            /* the streams it would send */
+    uint8_t           nrids;
+    uint8_t           nfids;
+    uint8_t           nsims;                /* a=ssrc-group:SIM */
+    cr_sdp_rid_t      rids[CR_SDP_RIDS_MAX];
+    cr_sdp_fid_t      fids[CR_LAYER_MAX];
+    uint32_t          sims[CR_LAYER_MAX];
     cr_sdp_ext_t      ext[CR_EXT_COUNT];
     uint8_t           npayloads;            /* in the offerer's order */
     cr_sdp_payload_t  payloads[CR_SDP_PAYLOADS_MAX];
@@ -197,6 +219,21 @@ bool cr_str_number(const cr_str_t *s, uint32_t max, uint32_t *value);
 
 cr_status_e cr_sdp_parse_media(const cr_str_t *section,
     cr_sdp_mline_t *mline, const char **why);
+
+
+/* sdp_simulcast.c: lines that say of an m-line's streams, and the layers */
+
+void cr_sdp_parse_rid(cr_sdp_mline_t *mline, cr_str_t value);
+void cr_sdp_parse_simulcast(cr_sdp_mline_t *mline, cr_str_t value);
+void cr_sdp_parse_ssrc(cr_sdp_mline_t *mline, cr_str_t value);
+void cr_sdp_parse_ssrc_group(cr_sdp_mline_t *mline, cr_str_t value);
+
+/* SSRCs, rids; after pt, rtx_pt and ext_rid. */
+void cr_sdp_fill_layers(cr_media_params_t *media,
+    const cr_sdp_mline_t *mline);
+
+/* a=rid and a=simulcast, or nothing. */
+void cr_sdp_write_layers(cr_writer_t *w, const cr_media_params_t *media);
 
 
 /* sdp_codec.c */

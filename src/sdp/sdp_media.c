@@ -31,8 +31,6 @@ static void sdp_parse_small(const cr_str_t *item, uint8_t *v);
 static void sdp_parse_fmtp_item(cr_sdp_payload_t *payload, cr_str_t item);
 static void sdp_parse_rtcp_fb(cr_sdp_mline_t *mline, cr_str_t value);
 static void sdp_parse_extmap(cr_sdp_mline_t *mline, cr_str_t value);
-static void sdp_parse_ssrc(cr_sdp_mline_t *mline, cr_str_t value);
-static void sdp_parse_ssrc_group(cr_sdp_mline_t *mline, cr_str_t value);
 
 
 const char *const  cr_sdp_ext_uri[CR_EXT_COUNT] = {
@@ -190,10 +188,19 @@ sdp_media_attribute(cr_sdp_mline_t *mline, const cr_str_t *name,
         sdp_parse_extmap(mline, value);
 
     } else if (cr_str_eq(name, "ssrc")) {
-        sdp_parse_ssrc(mline, value);
+        cr_sdp_parse_ssrc(mline, value);
 
     } else if (cr_str_eq(name, "ssrc-group")) {
-        sdp_parse_ssrc_group(mline, value);
+        cr_sdp_parse_ssrc_group(mline, value);
+
+    } else if (cr_str_eq(name, "rid")) {
+        cr_sdp_parse_rid(mline, value);
+
+    } else if (cr_str_eq(name, "simulcast")) {
+        cr_sdp_parse_simulcast(mline, value);
+
+    } else if (cr_str_eq(name, "content")) {
+        mline->screen = cr_str_eq(&value, "slides");
     }
 
     return CR_OK;
@@ -498,44 +505,5 @@ sdp_parse_extmap(cr_sdp_mline_t *mline, cr_str_t value)
             mline->ext[i].id = (uint8_t) n;
             mline->ext[i].sendonly = cr_str_eq(&direction, "sendonly");
         }
-    }
-}
-
-
-/* a=ssrc:<id> <attribute>, RFC 5576; the first one sends the media. */
-
-static void
-sdp_parse_ssrc(cr_sdp_mline_t *mline, cr_str_t value)
-{
-    uint32_t  n;
-    cr_str_t  id;
-
-    id = cr_str_word(&value);
-
-    if (mline->ssrc == 0 && cr_str_number(&id, UINT32_MAX, &n)) {
-        mline->ssrc = n;
-    }
-}
-
-
-/* a=ssrc-group:FID <media> <rtx>, which may stand behind the a=ssrc lines. */
-
-static void
-sdp_parse_ssrc_group(cr_sdp_mline_t *mline, cr_str_t value)
-{
-    uint32_t  media, rtx;
-    cr_str_t  first, second, semantics;
-
-    semantics = cr_str_word(&value);
-    first = cr_str_word(&value);
-    second = cr_str_word(&value);
-
-    if (mline->rtx_ssrc == 0 && cr_str_eq(&semantics, "FID")
-        && cr_str_number(&first, UINT32_MAX, &media)
-        && cr_str_number(&second, UINT32_MAX, &rtx)
-        && media != 0 && media != rtx)
-    {
-        mline->ssrc = media;
-        mline->rtx_ssrc = rtx;
     }
 }

@@ -17,6 +17,7 @@ typedef struct {
     cr_sdp_session_t       *session;
     cr_str_t                mids[CR_SDP_MLINE_MAX];
     unsigned                nactive;      /* m-lines that are not port 0 */
+    unsigned                nvideo;       /* that were taken */
     bool                    sender;       /* one of them would send to us */
 } sdp_negotiation_t;
 
@@ -217,6 +218,10 @@ sdp_take_mline(sdp_negotiation_t *n, unsigned index,
         return CR_LIMIT;
     }
 
+    if (cr_str_eq(&mline->media, "video") && n->nvideo == CR_VIDEO_MAX) {
+        return CR_OK;
+    }
+
     if (n->session->nmedia == CR_MEDIA_MAX) {
         *why = "The offer has more than 8 m-lines that send.";
         return CR_LIMIT;
@@ -243,6 +248,12 @@ sdp_take_mline(sdp_negotiation_t *n, unsigned index,
     media = &n->session->media[n->session->nmedia++];
     media->mline = (uint8_t) index;
     sdp_fill_media(media, n->config, mline, payload);
+
+    if (media->kind == CR_KIND_VIDEO) {
+        /* nobody says so, but it is what people do */
+        media->screen = mline->screen || n->nvideo != 0;
+        n->nvideo++;
+    }
 
     return CR_OK;
 }
@@ -332,7 +343,6 @@ sdp_fill_media(cr_media_params_t *media, const cr_sdp_config_t *config,
 
     media->codec = payload->codec;
     media->pt = payload->pt;
-    media->ssrc = mline->ssrc;
 
     cr_sdp_fill_codec(media, payload);
 
@@ -350,7 +360,6 @@ sdp_fill_media(cr_media_params_t *media, const cr_sdp_config_t *config,
 
         if (other->rtx && other->apt == payload->pt && media->rtx_pt == 0) {
             media->rtx_pt = other->pt;
-            media->rtx_ssrc = mline->rtx_ssrc;
         }
 
         if (config->red && other->red && other->red_of == payload->pt
@@ -372,6 +381,8 @@ sdp_fill_media(cr_media_params_t *media, const cr_sdp_config_t *config,
     media->ext_audio_level = mline->ext[CR_EXT_AUDIO_LEVEL].id;
     media->ext_video_orientation = mline->ext[CR_EXT_VIDEO_ORIENTATION].id;
     media->ext_abs_capture_time = mline->ext[CR_EXT_ABS_CAPTURE_TIME].id;
+
+    cr_sdp_fill_layers(media, mline);
 
     /* transport-cc feedback can only name packets that carry its number */
 

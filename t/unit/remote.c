@@ -70,6 +70,11 @@ remote_on_frame(void *ctx, const cr_frame_t *frame)
     unsigned   video, n;
     remote_t  *r = ctx;
 
+    if (r->on_frame != NULL) {
+        r->on_frame(r, frame);
+        return;
+    }
+
     video = frame->kind == CR_KIND_VIDEO;
     n = video ? (frame->rtp_timestamp - r->shift - 1000) / 3000
               : (frame->rtp_timestamp - 2000) / 960;

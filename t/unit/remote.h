@@ -108,6 +108,11 @@ struct remote_s {
         uint8_t         data[1300];
     } history[REMOTE_HISTORY];          /* of video, by sequence number */
 
+    /* for a test's own tracks: instead of what is done with frames and
+     * RTCP otherwise */
+    void              (*on_frame)(remote_t *r, const cr_frame_t *frame);
+    void              (*on_rtcp)(remote_t *r, const cr_rtcp_t *rtcp);
+
     /* what the peer said */
     unsigned            stun_success;
     uint16_t            stun_error;
@@ -128,7 +133,7 @@ struct remote_s {
     int64_t             gap_span_us;
     cr_gap_event_t      gap[REMOTE_GAPS];
     unsigned            clocks;
-    cr_clock_event_t    clock[2];
+    cr_clock_event_t    clock[CR_TRACK_MAX];
     cr_peer_state_e     state;
     cr_peer_reason_e    reason;
     unsigned            states;

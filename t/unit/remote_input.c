@@ -28,6 +28,11 @@ remote_rtcp_input(remote_t *r, uint8_t *data, size_t len)
     while (cr_rtcp_next(&pos, end, &rtcp) == CR_OK) {
         p = rtcp.body.data;
 
+        if (r->on_rtcp != NULL) {
+            r->on_rtcp(r, &rtcp);
+            continue;
+        }
+
         switch (rtcp.type << 8 | rtcp.count) {
 
         case CR_RTCP_RTPFB << 8 | 1:

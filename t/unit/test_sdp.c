@@ -238,25 +238,8 @@ offers_of_real_clients_are_answered(void **state)
         assert_answered(real[i].bundle);
         assert_answered("a=setup:passive\r\n");
         assert_answered("a=recvonly\r\n");
-        assert_not_answered("a=simulcast");
         assert_not_answered(" 0 UDP/TLS");
     }
-}
-
-
-static void
-layers_are_not_echoed_and_their_ssrc_is_learnt(void **state)
-{
-    (void) state;
-
-    load("chromium156-simulcast");
-    assert_int_equal(negotiate(buf), CR_OK);
-    assert_int_equal(session.media[1].ssrc, 0);
-    assert_int_not_equal(session.media[1].ext_rid, 0);
-    assert_int_not_equal(session.media[1].ext_repaired_rid, 0);
-    write_answer(buf);
-    assert_not_answered("a=rid");
-    assert_answered("a=extmap-allow-mixed\r\n");
 }
 
 
@@ -407,7 +390,6 @@ main(void)
         cmocka_unit_test(profiles_that_are_not_ours_are_passed_over),
         cmocka_unit_test(an_answer_is_written),
         cmocka_unit_test(offers_of_real_clients_are_answered),
-        cmocka_unit_test(layers_are_not_echoed_and_their_ssrc_is_learnt),
         cmocka_unit_test(the_roles_of_dtls_follow_the_offer),
         cmocka_unit_test(attributes_at_session_level_count_for_all),
         cmocka_unit_test(sha_256_is_preferred_among_fingerprints),

@@ -180,8 +180,8 @@ limits_hold(void **state)
 
     for (i = 0; i < CR_MEDIA_MAX; i++) {
         sprintf(line, "a=mid:x%u\r\n", i);
-        strcat(buf, "m=video 9 RTP/SAVPF 96\r\na=rtcp-mux\r\n"
-               "a=rtpmap:96 VP8/90000\r\n");
+        strcat(buf, "m=audio 9 RTP/SAVPF 111\r\na=rtcp-mux\r\n"
+               "a=rtpmap:111 opus/48000/2\r\n");
         strcat(buf, line);
     }
 
