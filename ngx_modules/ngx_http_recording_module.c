@@ -47,6 +47,14 @@ static char *ngx_http_recording_api(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_int_t ngx_http_recording_init_process(ngx_cycle_t *cycle);
 
 
+static ngx_conf_enum_t  ngx_http_recording_simulcast[] = {
+    { ngx_string("highest"), NGX_RECORDING_SIMULCAST_HIGHEST },
+    { ngx_string("all"), NGX_RECORDING_SIMULCAST_ALL },
+    { ngx_string("auto"), NGX_RECORDING_SIMULCAST_AUTO },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_recording_commands[] = {
 
     { ngx_string("recording_root"),
@@ -111,6 +119,13 @@ static ngx_command_t  ngx_http_recording_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("recording_simulcast"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_recording_main_conf_t, conf.simulcast),
+      ngx_http_recording_simulcast },
 
     { ngx_string("recording_min_free"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -205,6 +220,7 @@ ngx_http_recording_create_main_conf(ngx_conf_t *cf)
     rmcf->conf.max_duration = NGX_CONF_UNSET_MSEC;
     rmcf->conf.max_recordings = NGX_CONF_UNSET_UINT;
     rmcf->conf.sync = NGX_CONF_UNSET_UINT;
+    rmcf->conf.simulcast = NGX_CONF_UNSET_UINT;
     rmcf->conf.min_free = NGX_CONF_UNSET;
 
     return rmcf;
@@ -225,6 +241,8 @@ ngx_http_recording_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(rmcf->conf.max_duration, 0);
     ngx_conf_init_uint_value(rmcf->conf.max_recordings, 0);
     ngx_conf_init_uint_value(rmcf->conf.sync, NGX_RECORDING_SYNC_CHUNK);
+    ngx_conf_init_uint_value(rmcf->conf.simulcast,
+                             NGX_RECORDING_SIMULCAST_HIGHEST);
     ngx_conf_init_value(rmcf->conf.min_free, 1024 * 1024 * 1024);
 
     if (rmcf->conf.root.len == 0) {

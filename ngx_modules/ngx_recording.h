@@ -31,8 +31,11 @@ typedef struct {
 
 typedef struct {
     /* The engine wants a keyframe soon: a chunk boundary, start, join. */
-    void  (*request_keyframe)(void *ctx, ngx_uint_t track);
-    void   *ctx;
+    void     (*request_keyframe)(void *ctx, ngx_uint_t track);
+    /* When a track's last packet came, in microseconds of the local clock;
+     * INT64_MIN: none ever, or its sender has switched it off. */
+    int64_t  (*heard)(void *ctx, ngx_uint_t track);
+    void      *ctx;
 } ngx_recording_publisher_handlers_t;
 
 
@@ -47,7 +50,8 @@ typedef struct {
 
 /*
  * A publisher is connected.  info and media are copied; NULL: no memory or a
- * limit.  All calls are made in the worker that owns the session.
+ * limit.  All calls are made in the worker that owns the session.  Tracks are
+ * counted as cr_media_tracks() says.
  */
 ngx_recording_publisher_t *ngx_recording_publisher_open(
     const ngx_recording_publisher_info_t *info,

@@ -23,6 +23,14 @@ typedef enum {
 } ngx_recording_sync_e;
 
 
+/* Which layers of simulcast are written. */
+typedef enum {
+    NGX_RECORDING_SIMULCAST_HIGHEST = 0,
+    NGX_RECORDING_SIMULCAST_ALL,
+    NGX_RECORDING_SIMULCAST_AUTO         /* all, where many publish */
+} ngx_recording_simulcast_e;
+
+
 typedef struct {
     ngx_str_t           root;            /* NUL-terminated, no '/' at its end */
     ngx_shm_zone_t     *zone;
@@ -34,6 +42,7 @@ typedef struct {
     ngx_uint_t          max_recordings;  /* active at a time, 0: any number */
     ngx_uint_t          sync;            /* ngx_recording_sync_e */
     ngx_msec_t          sync_interval;
+    ngx_uint_t          simulcast;       /* ngx_recording_simulcast_e */
     off_t               min_free;        /* bytes, 0: not looked at */
 } ngx_recording_conf_t;
 

@@ -15,6 +15,8 @@
 
 static void ngx_recording_join_tracks(ngx_recording_join_t *j,
     const cr_media_params_t *media, ngx_uint_t nmedia);
+static void ngx_recording_join_track(ngx_recording_track_t *t,
+    const cr_media_params_t *media);
 static void ngx_recording_join_ask(ngx_recording_join_t *j, int64_t now_us);
 static void ngx_recording_join_progress(ngx_recording_join_t *j);
 static void ngx_recording_join_written(void *ctx, ngx_int_t rc,
@@ -28,10 +30,12 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
     const ngx_recording_ref_t *ref,
     const ngx_recording_publisher_info_t *info,
     const cr_media_params_t *media, ngx_uint_t nmedia,
+    const ngx_recording_size_t *sizes,
     const ngx_recording_publisher_handlers_t *handlers,
     const ngx_recording_publisher_stats_t *stats)
 {
     ngx_int_t              rc;
+    ngx_uint_t             i, ntracks;
     ngx_recording_conf_t  *rcf;
     ngx_recording_join_t  *j;
 
@@ -40,7 +44,15 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
         return NULL;
     }
 
-    j = ngx_calloc(sizeof(ngx_recording_join_t), ngx_cycle->log);
+    ntracks = 0;
+
+    for (i = 0; i < nmedia; i++) {
+        ntracks += cr_media_tracks(&media[i]);
+    }
+
+    j = ngx_calloc(offsetof(ngx_recording_join_t, tracks)
+                   + ntracks * sizeof(ngx_recording_track_t),
+                   ngx_cycle->log);
     if (j == NULL) {
         return NULL;
     }
@@ -56,6 +68,8 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
     ngx_queue_init(&j->chunks);
     ngx_queue_init(&j->held);
 
+    j->ntracks = ntracks;
+    ngx_recording_layers_init(j, media, nmedia, sizes);
     ngx_recording_join_tracks(j, media, nmedia);
 
     cr_chunk_policy_init(&j->policy, ref->chunk_us, j->video < j->ntracks);
@@ -97,13 +111,12 @@ ngx_recording_join_tracks(ngx_recording_join_t *j,
     const cr_media_params_t *media, ngx_uint_t nmedia)
 {
     uint8_t                 number;
-    ngx_uint_t              i, kind;
+    ngx_uint_t              i, kind, layer;
     ngx_recording_track_t  *t;
 
     number = 0;
 
-    j->ntracks = nmedia;
-    j->video = nmedia;
+    j->video = j->ntracks;
 
     for (kind = CR_KIND_VIDEO; kind >= CR_KIND_AUDIO; kind--) {
 
@@ -113,23 +126,35 @@ ngx_recording_join_tracks(ngx_recording_join_t *j,
                 continue;
             }
 
-            t = &j->tracks[i];
-
-            j->by_number[number] = t;
-
-            t->number = ++number;
-            t->kind = media[i].kind;
-            t->codec = media[i].codec;
-            t->clock_rate = media[i].clock_rate;
-
             if (kind == CR_KIND_VIDEO) {
-                j->video = ngx_min(j->video, i);
-                continue;
+                j->video = ngx_min(j->video, j->mlines[i].first);
             }
 
-            t->channels = ngx_max(media[i].channels, 1);
-            t->config_size = cr_audio_config(t->config, &media[i]);
+            for (layer = 0; layer < cr_media_tracks(&media[i]); layer++) {
+                t = &j->tracks[j->mlines[i].first + layer];
+
+                j->order[number] = t;
+
+                t->mline = i;
+                t->number = ++number;
+                ngx_recording_join_track(t, &media[i]);
+            }
         }
+    }
+}
+
+
+static void
+ngx_recording_join_track(ngx_recording_track_t *t,
+    const cr_media_params_t *media)
+{
+    t->kind = media->kind;
+    t->codec = media->codec;
+    t->clock_rate = media->clock_rate;
+
+    if (t->kind == CR_KIND_AUDIO) {
+        t->channels = ngx_max(media->channels, 1);
+        t->config_size = cr_audio_config(t->config, media);
     }
 }
 
@@ -176,7 +201,7 @@ ngx_recording_join_ask(ngx_recording_join_t *j, int64_t now_us)
 
         /* a further video's may have come right before the cut */
 
-        if (all
+        if ((all && ngx_recording_layers_asks(j, t))
             || (i != j->video && t->in_chunk && !t->keyed
                 && now_us - t->asked_us >= CR_CHUNK_ASK_US))
         {
@@ -198,8 +223,10 @@ ngx_recording_join_progress(ngx_recording_join_t *j)
     stats.recovered = j->stats.recovered - j->base.recovered;
     stats.given_up = j->stats.given_up - j->base.given_up;
 
-    ngx_recording_table_progress(&j->ref, j->info.session_id,
-                                 j->last_media_ms, j->durable, &stats);
+    j->publishers = ngx_recording_table_progress(&j->ref,
+                                                 j->info.session_id,
+                                                 j->last_media_ms,
+                                                 j->durable, &stats);
 }
 
 

@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 
 #include "chunk/chunk.h"
+#include "chunk/layers.h"
 #include "recording/journal.h"
 #include "ngx_recording.h"
 #include "ngx_recording_table.h"
@@ -31,7 +32,24 @@ typedef struct {
 } ngx_recording_span_t;
 
 
+/* Of a video's last keyframe, before anything was recorded, too. */
 typedef struct {
+    uint16_t                            width;         /* 0: none came */
+    uint16_t                            height;
+} ngx_recording_size_t;
+
+
+/* An m-line; of video, its layers, which are tracks one behind another. */
+typedef struct {
+    ngx_uint_t                          first;         /* track */
+    cr_layers_t                         layers;        /* n 1: not used */
+    char                                mid[CR_MID_MAX + 1];
+    unsigned                            screen:1;
+} ngx_recording_mline_t;
+
+
+typedef struct {
+    uint8_t                             mline;
     uint8_t                             number;        /* Matroska, 1.. */
     uint8_t                             kind;
     uint8_t                             codec;
@@ -48,6 +66,8 @@ typedef struct {
     unsigned                            losing:1;      /* since a failure */
     uint32_t                            dropped;
     int64_t                             asked_us;
+    int64_t                             last_us;       /* frame written */
+    int64_t                             interval_us;   /* to the one before */
     int64_t                             drop_from_us;
     int64_t                             drop_to_us;
     ngx_recording_span_t                gathered;      /* in this cluster */
@@ -74,7 +94,7 @@ typedef struct {
 /* A cluster on its way to the disk. */
 typedef struct {
     ngx_recording_chunk_t              *chunk;
-    ngx_recording_span_t                spans[CR_MEDIA_MAX];
+    ngx_recording_span_t                spans[CR_TRACK_MAX];
 } ngx_recording_cluster_t;
 
 
@@ -107,10 +127,15 @@ struct ngx_recording_join_s {
     unsigned                            failed:1;      /* and told so */
     char                                reason[CR_JOURNAL_WORD_SIZE];
 
-    ngx_uint_t                          video;         /* the first one */
+    ngx_uint_t                          publishers;    /* of the call */
+    unsigned                            all:1;         /* layers */
+    ngx_uint_t                          video;         /* that cuts chunks */
+    ngx_uint_t                          nmlines;
+    ngx_recording_mline_t               mlines[CR_MEDIA_MAX];
     ngx_uint_t                          ntracks;
-    ngx_recording_track_t               tracks[CR_MEDIA_MAX];
-    ngx_recording_track_t              *by_number[CR_MEDIA_MAX];
+    /* as chunks have them: video first, the best layers in front */
+    ngx_recording_track_t              *order[CR_TRACK_MAX];
+    ngx_recording_track_t               tracks[1];     /* ntracks of them */
 };
 
 
@@ -119,6 +144,7 @@ ngx_recording_join_t *ngx_recording_join_create(
     ngx_recording_publisher_t *pub, const ngx_recording_ref_t *ref,
     const ngx_recording_publisher_info_t *info,
     const cr_media_params_t *media, ngx_uint_t nmedia,
+    const ngx_recording_size_t *sizes,
     const ngx_recording_publisher_handlers_t *handlers,
     const ngx_recording_publisher_stats_t *stats);
 
@@ -127,6 +153,24 @@ void ngx_recording_join_leave(ngx_recording_join_t *j, const char *reason);
 
 /* What is due: keyframes asked for, clusters written, progress told. */
 void ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us);
+
+/* ngx_recording_layers.c: which of a video's layers are written */
+void ngx_recording_layers_init(ngx_recording_join_t *j,
+    const cr_media_params_t *media, ngx_uint_t nmedia,
+    const ngx_recording_size_t *sizes);
+
+/* Whether a frame is to be written. */
+ngx_uint_t ngx_recording_layers_frame(ngx_recording_join_t *j,
+    const cr_frame_t *frame);
+
+/* A chunk begins: which layers it is to have, in which order. */
+void ngx_recording_layers_choose(ngx_recording_join_t *j);
+ngx_uint_t ngx_recording_layers_chosen(ngx_recording_join_t *j,
+    ngx_recording_track_t *t);
+
+/* Whether a keyframe of this one is of use. */
+ngx_uint_t ngx_recording_layers_asks(ngx_recording_join_t *j,
+    ngx_recording_track_t *t);
 
 /* ngx_recording_media.c: frames into chunk files */
 void ngx_recording_media_frame(ngx_recording_join_t *j,

@@ -157,9 +157,13 @@ static void
 ngx_recording_media_keyframe(ngx_recording_join_t *j,
     ngx_recording_track_t *t, const cr_frame_t *frame)
 {
-    if (!j->policy.with_video && !frame->incomplete) {
+    if (frame->track != j->video && !frame->incomplete
+        && (!j->policy.with_video
+            || frame->time_us - j->policy.video_us >= j->policy.duration_us))
+    {
         /* no other video goes on: chunks are cut by this one */
         j->video = frame->track;
+        j->policy.changed = 1;
     }
 
     if (frame->track != j->video
@@ -348,6 +352,8 @@ ngx_recording_media_append(ngx_recording_join_t *j, const cr_frame_t *frame)
     c->frames++;
 
     t->losing = 0;
+    t->interval_us = frame->time_us - t->last_us;
+    t->last_us = frame->time_us;
     ngx_recording_span_add(&t->gathered, frame);
 
     end_ms = (frame->time_us + frame->duration_us) / 1000;
@@ -367,7 +373,7 @@ ngx_recording_media_open(ngx_recording_join_t *j, int64_t time_us)
 {
     char                    path[NGX_RECORDING_PATH_MAX];
     ngx_uint_t              n;
-    cr_chunk_track_t        tracks[CR_MEDIA_MAX];
+    cr_chunk_track_t        tracks[CR_TRACK_MAX];
     ngx_recording_held_t   *h;
     ngx_recording_chunk_t  *c;
 
@@ -426,7 +432,7 @@ ngx_recording_media_open(ngx_recording_join_t *j, int64_t time_us)
 
 
 /*
- * What the chunk to be opened has, by number; a chunk of sound alone has no
+ * What the chunk to be opened has, in order; a chunk of sound alone has no
  * video.
  */
 static ngx_uint_t
@@ -438,11 +444,14 @@ ngx_recording_media_tracks(ngx_recording_join_t *j, cr_chunk_track_t *tracks)
 
     n = 0;
 
+    ngx_recording_layers_choose(j);
+
     for (i = 0; i < j->ntracks; i++) {
-        t = j->by_number[i];
+        t = j->order[i];
 
         t->in_chunk = t->kind == CR_KIND_AUDIO
-                      || (j->policy.with_video && t->width != 0);
+                      || (j->policy.with_video && t->width != 0
+                          && ngx_recording_layers_chosen(j, t));
 
         if (!t->in_chunk) {
             continue;

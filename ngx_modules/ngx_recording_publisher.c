@@ -22,8 +22,10 @@ struct ngx_recording_publisher_s {
     ngx_recording_publisher_handlers_t  handlers;
     ngx_recording_publisher_stats_t     stats;
     ngx_recording_join_t               *join;      /* NULL: not recorded */
-    cr_clock_event_t                    clock[CR_MEDIA_MAX];
-    uint8_t                             clock_known[CR_MEDIA_MAX];
+    ngx_uint_t                          ntracks;
+    cr_clock_event_t                    clock[CR_TRACK_MAX];
+    uint8_t                             clock_known[CR_TRACK_MAX];
+    ngx_recording_size_t                sizes[CR_TRACK_MAX];
     ngx_uint_t                          nmedia;
     cr_media_params_t                   media[CR_MEDIA_MAX];
 };
@@ -117,6 +119,16 @@ ngx_recording_publisher_open(const ngx_recording_publisher_info_t *info,
     pub->info = *info;
     pub->handlers = *handlers;
     pub->nmedia = nmedia;
+
+    for (i = 0; i < nmedia; i++) {
+        pub->ntracks += cr_media_tracks(&media[i]);
+    }
+
+    if (pub->ntracks > CR_TRACK_MAX) {
+        ngx_free(pub);
+        return NULL;
+    }
+
     ngx_memcpy(pub->media, media, nmedia * sizeof(cr_media_params_t));
 
     ngx_queue_insert_tail(&rw->publishers, &pub->queue);
@@ -150,15 +162,15 @@ ngx_recording_publisher_join(ngx_recording_publisher_t *pub,
     rw = ngx_recording_worker();
 
     pub->join = ngx_recording_join_create(pub, ref, &pub->info, pub->media,
-                                          pub->nmedia, &pub->handlers,
-                                          &pub->stats);
+                                          pub->nmedia, pub->sizes,
+                                          &pub->handlers, &pub->stats);
     if (pub->join == NULL) {
         return;
     }
 
     ngx_queue_insert_tail(&rw->joins, &pub->join->queue);
 
-    for (i = 0; i < pub->nmedia; i++) {
+    for (i = 0; i < pub->ntracks; i++) {
         if (pub->clock_known[i]) {
             ngx_recording_record_clock(pub->join, &pub->clock[i]);
         }
@@ -221,7 +233,16 @@ ngx_recording_publisher_frame(ngx_recording_publisher_t *pub,
 {
     cr_frame_t  f;
 
-    if (pub->join == NULL || frame->track >= pub->nmedia) {
+    if (frame->track >= pub->ntracks) {
+        return;
+    }
+
+    if (frame->width != 0) {
+        pub->sizes[frame->track].width = frame->width;
+        pub->sizes[frame->track].height = frame->height;
+    }
+
+    if (pub->join == NULL) {
         return;
     }
 
@@ -233,7 +254,9 @@ ngx_recording_publisher_frame(ngx_recording_publisher_t *pub,
         return;
     }
 
-    ngx_recording_media_frame(pub->join, &f);
+    if (ngx_recording_layers_frame(pub->join, &f)) {
+        ngx_recording_media_frame(pub->join, &f);
+    }
 }
 
 
@@ -241,7 +264,7 @@ void
 ngx_recording_publisher_clock(ngx_recording_publisher_t *pub,
     const cr_clock_event_t *event)
 {
-    if (event->track >= pub->nmedia) {
+    if (event->track >= pub->ntracks) {
         return;
     }
 
@@ -258,7 +281,12 @@ void
 ngx_recording_publisher_gap(ngx_recording_publisher_t *pub,
     const cr_gap_event_t *event)
 {
-    if (pub->join != NULL && event->track < pub->nmedia) {
+    /* of a layer that is not written nothing is missing */
+
+    if (pub->join != NULL && event->track < pub->ntracks
+        && ngx_recording_layers_chosen(pub->join,
+                                       &pub->join->tracks[event->track]))
+    {
         ngx_recording_record_lost(pub->join, event);
     }
 }

@@ -74,7 +74,7 @@ ngx_recording_record_join(ngx_recording_join_t *j)
     (void) ngx_recording_record_write(j, &rec, NULL, NULL);
 
     for (i = 0; i < j->ntracks; i++) {
-        t = j->by_number[i];
+        t = j->order[i];
 
         ngx_recording_record_init(&rec, j, CR_JOURNAL_TRACK);
 
@@ -115,7 +115,7 @@ ngx_recording_record_chunk_open(ngx_recording_join_t *j,
     rec.chunk_open.start_ms = chunk->start_ms;
 
     for (i = 0; i < j->ntracks; i++) {
-        t = j->by_number[i];
+        t = j->order[i];
 
         if (!t->in_chunk) {
             continue;

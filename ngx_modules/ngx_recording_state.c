@@ -285,16 +285,17 @@ ngx_recording_table_first_media(const ngx_recording_ref_t *ref,
 }
 
 
-void
+ngx_uint_t
 ngx_recording_table_progress(const ngx_recording_ref_t *ref,
     const char *session_id, int64_t last_media_ms, uint64_t bytes_durable,
     const ngx_recording_publisher_stats_t *stats)
 {
+    ngx_uint_t              present;
     cr_recording_totals_t   totals;
     ngx_recording_change_t  ch;
 
     if (ngx_recording_change(&ch, ref->recording_id) != NGX_OK) {
-        return;
+        return 0;
     }
 
     totals.stored = bytes_durable;
@@ -306,7 +307,10 @@ ngx_recording_table_progress(const ngx_recording_ref_t *ref,
 
     (void) cr_recording_progress(ch.rec, session_id, last_media_ms, &totals,
                                  ch.now_ms);
+    present = cr_recording_publishers(ch.rec);
     ngx_recording_commit(&ch);
+
+    return present;
 }
 
 

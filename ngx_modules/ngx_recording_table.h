@@ -51,8 +51,9 @@ ngx_int_t ngx_recording_table_join(const ngx_recording_ref_t *ref,
 void ngx_recording_table_first_media(const ngx_recording_ref_t *ref,
     const char *participant_id, int64_t media_ms);
 
-/* About once a second: totals of this session since join. */
-void ngx_recording_table_progress(const ngx_recording_ref_t *ref,
+/* About once a second: totals of this session since join.  Returns how many
+ * participants are there. */
+ngx_uint_t ngx_recording_table_progress(const ngx_recording_ref_t *ref,
     const char *session_id, int64_t last_media_ms, uint64_t bytes_durable,
     const ngx_recording_publisher_stats_t *stats);
 

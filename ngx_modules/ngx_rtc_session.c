@@ -45,6 +45,7 @@ static void ngx_rtc_session_restart_with(ngx_rtc_session_t *s,
     const char *remote_pwd);
 static void ngx_rtc_session_connected(ngx_rtc_session_t *s);
 static void ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track);
+static int64_t ngx_rtc_session_heard(void *ctx, ngx_uint_t track);
 
 static void ngx_rtc_on_send(void *ctx, const cr_addr_t *to,
     const uint8_t *data, size_t len);
@@ -491,6 +492,7 @@ ngx_rtc_session_connected(ngx_rtc_session_t *s)
     ngx_rtc_dir_connected(ngx_rtc_conf(), s->info.session_id);
 
     handlers.request_keyframe = ngx_rtc_session_keyframe;
+    handlers.heard = ngx_rtc_session_heard;
     handlers.ctx = s;
 
     s->publisher = ngx_recording_publisher_open(&s->info, s->sdp.media,
@@ -517,7 +519,7 @@ ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track)
 
     int64_t  now_us;
 
-    if (s->closed || track >= s->sdp.nmedia) {
+    if (s->closed || track >= CR_TRACK_MAX) {
         return;
     }
 
@@ -535,6 +537,15 @@ ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track)
 
     ngx_rtc_session_after(ngx_rtc_conf(), s, cr_peer_deadline(s->peer),
                           now_us);
+}
+
+
+static int64_t
+ngx_rtc_session_heard(void *ctx, ngx_uint_t track)
+{
+    ngx_rtc_session_t *s = ctx;
+
+    return cr_peer_heard_us(s->peer, (unsigned) track);
 }
 
 

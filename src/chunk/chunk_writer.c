@@ -41,7 +41,7 @@ struct cr_chunk_writer_s {
     int64_t             time_ms;    /* of the cluster */
 
     unsigned            ntracks;
-    cr_cluster_track_t  tracks[CR_MEDIA_MAX];
+    cr_cluster_track_t  tracks[CR_TRACK_MAX];
 };
 
 
@@ -85,7 +85,7 @@ cr_chunk_writer_create(const cr_env_t *env, const cr_chunk_track_t *tracks,
     unsigned            i;
     cr_chunk_writer_t  *w;
 
-    if (ntracks == 0 || ntracks > CR_MEDIA_MAX) {
+    if (ntracks == 0 || ntracks > CR_TRACK_MAX) {
         return NULL;
     }
 

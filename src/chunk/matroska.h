@@ -20,7 +20,7 @@
 
 /* The largest head that cr_matroska_head() writes. */
 #define CR_MATROSKA_HEAD_MAX                                                  \
-    (256 + CR_MEDIA_MAX * (160 + CR_CODEC_CONFIG_MAX))
+    (256 + CR_TRACK_MAX * (160 + CR_CODEC_CONFIG_MAX))
 
 
 /* false: a track is not one we can describe. */

@@ -27,7 +27,7 @@
 #define CR_JOURNAL_MESSAGE_SIZE   513
 #define CR_JOURNAL_LOCATION_SIZE  513
 #define CR_JOURNAL_DIGEST_SIZE    65      /* SHA-256 in hex */
-#define CR_JOURNAL_TRACKS         CR_MEDIA_MAX
+#define CR_JOURNAL_TRACKS         CR_TRACK_MAX
 
 #define CR_JOURNAL_VERSION        1
 

@@ -293,6 +293,22 @@ cr_recording_leave(cr_recording_t *rec, const char *session_id,
 }
 
 
+unsigned
+cr_recording_publishers(const cr_recording_t *rec)
+{
+    unsigned  n;
+    uint32_t  i;
+
+    n = 0;
+
+    for (i = 0; i < rec->nparticipants; i++) {
+        n += rec->participants[i].leave_ms == -1;
+    }
+
+    return n;
+}
+
+
 cr_recording_session_t *
 cr_recording_session(cr_recording_t *rec, const char *session_id)
 {

@@ -196,6 +196,9 @@ cr_status_e cr_recording_progress(cr_recording_t *rec,
 cr_status_e cr_recording_leave(cr_recording_t *rec, const char *session_id,
     int64_t last_media_ms, int64_t now_ms);
 
+/* How many participants write right now. */
+unsigned cr_recording_publishers(const cr_recording_t *rec);
+
 cr_recording_session_t *cr_recording_session(cr_recording_t *rec,
     const char *session_id);
 

@@ -409,7 +409,7 @@ what_cannot_be_written_is_refused(void **state)
     }
 
     assert_null(cr_chunk_writer_create(&env, tracks, 0, sink, &s));
-    assert_null(cr_chunk_writer_create(&env, tracks, CR_MEDIA_MAX + 1, sink,
+    assert_null(cr_chunk_writer_create(&env, tracks, CR_TRACK_MAX + 1, sink,
                                        &s));
     assert_int_equal(s.calls, 0);
 
@@ -432,7 +432,7 @@ the_largest_head_fits(void **state)
     uint8_t             config[CR_CODEC_CONFIG_MAX];
     cr_env_t            env;
     test_env_t          failing;
-    cr_chunk_track_t    all[CR_MEDIA_MAX];
+    cr_chunk_track_t    all[CR_TRACK_MAX];
     cr_chunk_writer_t  *w;
 
     (void) state;
@@ -440,7 +440,7 @@ the_largest_head_fits(void **state)
     env = failing.env;
     memset(config, 0xff, sizeof(config));
 
-    for (i = 0; i < CR_MEDIA_MAX; i++) {
+    for (i = 0; i < CR_TRACK_MAX; i++) {
         all[i] = tracks[i % 2];
         all[i].number = (uint8_t) (i + 1);
         all[i].config = config;
@@ -449,7 +449,7 @@ the_largest_head_fits(void **state)
         all[i].height = 65535;
     }
 
-    w = cr_chunk_writer_create(&env, all, CR_MEDIA_MAX, sink, &s);
+    w = cr_chunk_writer_create(&env, all, CR_TRACK_MAX, sink, &s);
     assert_non_null(w);
     cr_chunk_writer_destroy(w);
     assert_int_equal(failing.live, 0);
