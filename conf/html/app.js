@@ -4,7 +4,8 @@ import { testSource } from './test-source.js';
 /*
  * Everything the page asks can come in its address, so that it can be linked
  * to and driven: call, name, token, codec (vp8, vp9, av1, h264), bitrate,
- * participant, source=test (with color and frequency), join=1.  The token may stand
+ * participant, role (screen), source=test (with color and frequency), simulcast=1,
+ * screen=test (a second video), join=1.  The token may stand
  * behind '#' instead, where servers do not log it.
  */
 
@@ -41,7 +42,7 @@ async function source() {
 async function join() {
     const params = new URLSearchParams();
 
-    for (const key of ['participant', 'name']) {
+    for (const key of ['participant', 'name', 'role']) {
         const value = key === 'name' ? $('name').value : query.get(key);
 
         if (value) {
@@ -50,13 +51,22 @@ async function join() {
     }
 
     stream = await source();
+
+    if (query.get('screen') === 'test') {
+        const screen = await testSource({ name: 'Screen', color: '#7a3db8',
+                                          frequency: 0 });
+        stream.addTrack(screen.getVideoTracks()[0]);
+    }
+
     $('preview').srcObject = stream;
 
     whip = new WhipClient(`/whip/${$('call').value}?${params}`,
                           $('token').value, {
         codec: query.get('codec') || '',
         maxBitrate: Number(query.get('bitrate')) || 0,
+        simulcast: query.has('simulcast'),
     });
+    window.whip = whip;
     whip.addEventListener('state', (e) => showState(e.detail));
 
     await whip.publish(stream);

@@ -6,17 +6,29 @@
  *     ...
  *     await whip.close();
  *
+ * Options: codec; maxBitrate; simulcast (a video in three layers, the first
+ * video if there are several).
+ *
  * Fires 'state' events whose detail is the RTCPeerConnection's state.
  */
 
+const LAYERS = [
+    { rid: 'q', scaleResolutionDownBy: 4 },
+    { rid: 'h', scaleResolutionDownBy: 2 },
+    { rid: 'f', scaleResolutionDownBy: 1 },
+];
+
+
 export class WhipClient extends EventTarget {
 
-    constructor(endpoint, token, { codec = '', maxBitrate = 0 } = {}) {
+    constructor(endpoint, token, { codec = '', maxBitrate = 0,
+                                   simulcast = false } = {}) {
         super();
         this.endpoint = endpoint;
         this.token = token;
         this.codec = codec;
         this.maxBitrate = maxBitrate;
+        this.simulcast = simulcast;
         this.resource = null;
         this.pc = null;
     }
@@ -31,8 +43,11 @@ export class WhipClient extends EventTarget {
         });
 
         for (const track of stream.getTracks()) {
+            const layers = this.simulcast
+                && track === stream.getVideoTracks()[0];
             const tr = pc.addTransceiver(track,
-                { direction: 'sendonly', streams: [stream] });
+                { direction: 'sendonly', streams: [stream],
+                  ...(layers ? { sendEncodings: LAYERS } : {}) });
 
             if (track.kind === 'video' && this.codec) {
                 preferCodec(tr, this.codec);

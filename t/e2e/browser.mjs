@@ -11,6 +11,9 @@
  * would (DELETE of the WHIP resource).  Exits with 1 and {"event":"error"}
  * when it could not publish.
  *
+ * A line on standard input is run in the page (Chromium); {"event":"did"}
+ * with its result follows.
+ *
  * --measure adds {"event":"source"} of source-meter.js (Chromium), --ledger
  * {"event":"ledger"} of frame-ledger.js, which the page must have.
  */
@@ -18,6 +21,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -143,7 +147,11 @@ try {
     }, 1000);
 
     await new Promise((resolve) => {
-        process.stdin.on('end', resolve).on('close', resolve).resume();
+        createInterface({ input: process.stdin })
+            .on('line', async (code) => say('did', {
+                result: await page.evaluate(code).catch((e) => e.message),
+            }))
+            .on('close', resolve);
     });
 
     clearInterval(timer);

@@ -186,6 +186,26 @@ sub wait_event
 }
 
 
+# Runs a line of JavaScript in the page (Chromium), and what it returned.
+sub evaluate
+{
+    my ($self, $code) = @_;
+
+    my $before = $self->events('did');
+
+    syswrite $self->{stdin}, "$code\n";
+
+    for (1 .. 100) {
+        my @did = $self->events('did');
+
+        return $did[-1]{result} if @did > $before;
+        select undef, undef, undef, 0.1;
+    }
+
+    return undef;
+}
+
+
 # Leaves the call as a person does.
 sub leave
 {
