@@ -208,7 +208,7 @@ ngx_http_whip_handler(ngx_http_request_t *r)
     {
         return ngx_http_whip_problem(r, NGX_HTTP_BAD_REQUEST,
                                      "bad_participant",
-            "The participant's id or name is not acceptable.");
+            "The participant's id, name or role is not acceptable.");
     }
 
     if (route->body) {
@@ -460,6 +460,7 @@ static ngx_int_t
 ngx_http_whip_identify(ngx_http_request_t *r, ngx_http_whip_ctx_t *ctx,
     const cr_jwt_claims_t *claims)
 {
+    char                             role[CR_ROLE_MAX + 1];
     u_char                           bytes[8];
     ngx_recording_publisher_info_t  *info;
 
@@ -494,6 +495,18 @@ ngx_http_whip_identify(ngx_http_request_t *r, ngx_http_whip_ctx_t *ctx,
     {
         return NGX_DECLINED;
     }
+
+    if (claims->role[0] != '\0') {
+        ngx_memcpy(role, claims->role, sizeof(role));
+
+    } else if (ngx_http_whip_arg(r, "role", role, sizeof(role)) != NGX_OK
+               || (role[0] != '\0'
+                   && !cr_role_valid(role, ngx_strlen(role))))
+    {
+        return NGX_DECLINED;
+    }
+
+    info->screen = (role[0] == 's');
 
     if (!cr_id_valid(info->participant_id,
                      ngx_strlen(info->participant_id))

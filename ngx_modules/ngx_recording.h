@@ -26,6 +26,7 @@ typedef struct {
     char      participant_id[CR_ID_MAX + 1];
     char      participant_name[CR_NAME_MAX + 1];
     char      session_id[CR_ID_MAX + 1];
+    unsigned  screen:1;              /* what it sends is no camera */
 } ngx_recording_publisher_info_t;
 
 

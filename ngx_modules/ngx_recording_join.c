@@ -13,6 +13,7 @@
 #define NGX_RECORDING_PROGRESS_US  1000000
 
 
+static ngx_int_t ngx_recording_join_table(ngx_recording_join_t *j);
 static void ngx_recording_join_tracks(ngx_recording_join_t *j,
     const cr_media_params_t *media, ngx_uint_t nmedia);
 static void ngx_recording_join_track(ngx_recording_track_t *t,
@@ -87,7 +88,7 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
         return NULL;
     }
 
-    rc = ngx_recording_table_join(ref, info);
+    rc = ngx_recording_join_table(j);
 
     if (rc != NGX_OK) {
         ngx_log_error(NGX_LOG_INFO, j->log, 0,
@@ -102,6 +103,20 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
     ngx_recording_record_join(j);
 
     return j;
+}
+
+
+static ngx_int_t
+ngx_recording_join_table(ngx_recording_join_t *j)
+{
+    ngx_uint_t          i;
+    cr_journal_track_t  tracks[CR_TRACK_MAX];
+
+    for (i = 0; i < j->ntracks; i++) {
+        ngx_recording_record_track(j, &j->tracks[i], &tracks[i]);
+    }
+
+    return ngx_recording_table_join(&j->ref, &j->info, tracks, j->ntracks);
 }
 
 

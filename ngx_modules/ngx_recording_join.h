@@ -44,6 +44,7 @@ typedef struct {
     ngx_uint_t                          first;         /* track */
     cr_layers_t                         layers;        /* n 1: not used */
     char                                mid[CR_MID_MAX + 1];
+    char                                rids[CR_LAYER_MAX][CR_RID_MAX + 1];
     unsigned                            screen:1;
 } ngx_recording_mline_t;
 
@@ -197,6 +198,8 @@ void ngx_recording_lost_end(ngx_recording_join_t *j);
 
 /* ngx_recording_records.c: its lines in the journal */
 void ngx_recording_record_join(ngx_recording_join_t *j);
+void ngx_recording_record_track(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, cr_journal_track_t *rec);
 void ngx_recording_record_chunk_open(ngx_recording_join_t *j,
     const ngx_recording_chunk_t *chunk, const char *file);
 void ngx_recording_record_chunk_close(ngx_recording_join_t *j,

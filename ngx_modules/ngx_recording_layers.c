@@ -43,12 +43,14 @@ ngx_recording_layers_init(ngx_recording_join_t *j,
         m = &j->mlines[i];
 
         m->first = track;
-        m->screen = media[i].screen;
+        m->screen = j->info.screen || media[i].screen;
         ngx_memcpy(m->mid, media[i].mid, sizeof(m->mid));
 
         cr_layers_init(&m->layers, cr_media_tracks(&media[i]));
 
         for (layer = 0; layer < m->layers.n; layer++, track++) {
+            ngx_memcpy(m->rids[layer], media[i].layers[layer].rid,
+                       sizeof(m->rids[layer]));
             cr_layers_size(&m->layers, layer, sizes[track].width,
                            sizes[track].height);
         }

@@ -11,7 +11,7 @@
 
 
 #define ngx_recording_record_string(dst, src)                                 \
-    ngx_cpystrn((u_char *) dst, (u_char *) src, sizeof(dst))
+    ngx_cpystrn((u_char *) (dst), (u_char *) (src), sizeof(dst))
 
 
 static void ngx_recording_record_init(cr_journal_record_t *rec,
@@ -60,9 +60,8 @@ ngx_recording_record_write(ngx_recording_join_t *j,
 void
 ngx_recording_record_join(ngx_recording_join_t *j)
 {
-    ngx_uint_t              i;
-    cr_journal_record_t     rec;
-    ngx_recording_track_t  *t;
+    ngx_uint_t           i;
+    cr_journal_record_t  rec;
 
     ngx_recording_record_init(&rec, j, CR_JOURNAL_JOIN);
 
@@ -71,25 +70,52 @@ ngx_recording_record_join(ngx_recording_join_t *j)
     ngx_recording_record_string(rec.join.name, j->info.participant_name);
     ngx_recording_record_string(rec.join.session_id, j->info.session_id);
 
+    if (j->info.screen) {
+        ngx_recording_record_string(rec.join.role, "screen");
+    }
+
     (void) ngx_recording_record_write(j, &rec, NULL, NULL);
 
     for (i = 0; i < j->ntracks; i++) {
-        t = j->order[i];
-
         ngx_recording_record_init(&rec, j, CR_JOURNAL_TRACK);
-
-        ngx_recording_record_string(rec.track.participant_id,
-                                    j->info.participant_id);
-        ngx_recording_record_string(rec.track.session_id,
-                                    j->info.session_id);
-
-        rec.track.track = t->number;
-        rec.track.kind = t->kind;
-        rec.track.codec = t->codec;
-        rec.track.clock_rate = t->clock_rate;
-        rec.track.channels = t->channels;
+        ngx_recording_record_track(j, j->order[i], &rec.track);
 
         (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+    }
+}
+
+
+void
+ngx_recording_record_track(ngx_recording_join_t *j, ngx_recording_track_t *t,
+    cr_journal_track_t *rec)
+{
+    ngx_uint_t              layer;
+    ngx_recording_mline_t  *m;
+
+    m = &j->mlines[t->mline];
+    layer = (t - j->tracks) - m->first;
+
+    ngx_memzero(rec, sizeof(cr_journal_track_t));
+
+    ngx_recording_record_string(rec->participant_id, j->info.participant_id);
+    ngx_recording_record_string(rec->session_id, j->info.session_id);
+
+    rec->track = t->number;
+    rec->kind = t->kind;
+    rec->codec = t->codec;
+    rec->clock_rate = t->clock_rate;
+    rec->channels = t->channels;
+
+    if (t->kind == CR_KIND_VIDEO) {
+        ngx_recording_record_string(rec->role,
+                                    m->screen ? "screen" : "camera");
+    }
+
+    ngx_recording_record_string(rec->mid, m->mid);
+
+    if (m->layers.n > 1) {
+        rec->layer = layer + 1;
+        ngx_recording_record_string(rec->rid, m->rids[layer]);
     }
 }
 

@@ -248,8 +248,10 @@ ngx_recording_table_active(const char *call_id, ngx_recording_ref_t *ref)
 
 ngx_int_t
 ngx_recording_table_join(const ngx_recording_ref_t *ref,
-    const ngx_recording_publisher_info_t *info)
+    const ngx_recording_publisher_info_t *info,
+    const cr_journal_track_t *tracks, ngx_uint_t ntracks)
 {
+    ngx_uint_t              i;
     cr_status_e             rc;
     cr_journal_join_t       join;
     ngx_recording_change_t  ch;
@@ -264,6 +266,10 @@ ngx_recording_table_join(const ngx_recording_ref_t *ref,
     ngx_recording_set(join.session_id, info->session_id);
 
     rc = cr_recording_join(ch.rec, &join, ngx_pid, ch.now_ms);
+
+    for (i = 0; rc == CR_OK && i < ntracks; i++) {
+        cr_recording_track(ch.rec, &tracks[i]);
+    }
 
     ch.save = (rc == CR_OK);
     ngx_recording_commit(&ch);

@@ -17,6 +17,7 @@
 
 #include "auth/jwt.h"
 #include "ngx_recording.h"
+#include "recording/journal.h"
 
 
 #define NGX_RECORDING_DIR_MAX  512
@@ -45,7 +46,8 @@ ngx_int_t ngx_recording_table_active(const char *call_id,
  * take media any more; NGX_BUSY: a limit.
  */
 ngx_int_t ngx_recording_table_join(const ngx_recording_ref_t *ref,
-    const ngx_recording_publisher_info_t *info);
+    const ngx_recording_publisher_info_t *info,
+    const cr_journal_track_t *tracks, ngx_uint_t ntracks);
 
 /* First keyframe (or sound of an audio-only publisher) is in a chunk. */
 void ngx_recording_table_first_media(const ngx_recording_ref_t *ref,

@@ -199,6 +199,17 @@ jwt_read_claims(const json_t *root, int64_t now, cr_jwt_claims_t *claims,
         return CR_AUTH;
     }
 
+    /* other services have roles, too, and others */
+
+    value = json_object_get(root, "role");
+
+    if (json_is_string(value)
+        && cr_role_valid(json_string_value(value),
+                         json_string_length(value)))
+    {
+        (void) jwt_text(claims->role, CR_ROLE_MAX, value);
+    }
+
     value = json_object_get(root, "perms");
 
     if (value != NULL && !jwt_permissions(&claims->permissions, value)) {
@@ -356,4 +367,13 @@ cr_id_valid(const char *id, size_t len)
     }
 
     return true;
+}
+
+
+bool
+cr_role_valid(const char *role, size_t len)
+{
+    return len == CR_ROLE_MAX
+           && (memcmp(role, "camera", len) == 0
+               || memcmp(role, "screen", len) == 0);
 }

@@ -18,6 +18,7 @@
 
 #define CR_ID_MAX    64          /* [A-Za-z0-9_-]{1,64} */
 #define CR_NAME_MAX  128         /* bytes of UTF-8 */
+#define CR_ROLE_MAX  6
 
 
 typedef enum {
@@ -40,6 +41,7 @@ typedef struct {
     char      call[CR_ID_MAX + 1];      /* "" when absent: no call at all */
     char      subject[CR_ID_MAX + 1];   /* "" when absent */
     char      name[CR_NAME_MAX + 1];
+    char      role[CR_ROLE_MAX + 1];    /* "camera", "screen" or "" */
     unsigned  permissions;              /* CR_PERMIT_* */
     int64_t   expires;                  /* seconds since 1970 */
 } cr_jwt_claims_t;
@@ -65,6 +67,9 @@ bool cr_jwt_permits(const cr_jwt_claims_t *claims, const char *call,
 
 /* An id as URLs, folders and JSON carry it: [A-Za-z0-9_-]{1,64}. */
 bool cr_id_valid(const char *id, size_t len);
+
+/* What a session sends: "camera" or "screen". */
+bool cr_role_valid(const char *role, size_t len);
 
 
 #endif /* CR_JWT_H */

@@ -97,6 +97,7 @@ static const cr_field_t  cr_join_fields[] = {
     CR_F(join, ID, "participantId", participant_id),
     CR_F(join, STRING_OPT, "name", name),
     CR_F(join, ID, "sessionId", session_id),
+    CR_F(join, STRING_OPT, "role", role),
     CR_END
 };
 
@@ -108,6 +109,10 @@ static const cr_field_t  cr_track_fields[] = {
     CR_F(track, CODEC, "codec", codec),
     CR_F(track, INT, "clockRate", clock_rate),
     CR_F(track, INT_OPT, "channels", channels),
+    CR_F(track, STRING_OPT, "role", role),
+    CR_F(track, STRING_OPT, "mid", mid),
+    CR_F(track, STRING_OPT, "rid", rid),
+    CR_F(track, INT_OPT, "layer", layer),
     CR_END
 };
 

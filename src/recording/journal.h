@@ -81,6 +81,7 @@ typedef struct {
     char  participant_id[CR_JOURNAL_ID_SIZE];
     char  name[CR_JOURNAL_NAME_SIZE];
     char  session_id[CR_JOURNAL_ID_SIZE];
+    char  role[CR_JOURNAL_WORD_SIZE];               /* "screen", or "" */
 } cr_journal_join_t;
 
 typedef struct {
@@ -91,6 +92,10 @@ typedef struct {
     uint8_t  codec;                                 /* cr_codec_e */
     int64_t  clock_rate;
     int64_t  channels;
+    char     role[CR_JOURNAL_WORD_SIZE];            /* video: camera, screen */
+    char     mid[CR_MID_MAX + 1];                   /* "": none */
+    char     rid[CR_RID_MAX + 1];                   /* "": none */
+    int64_t  layer;                                 /* 1.., 0: the only one */
 } cr_journal_track_t;
 
 typedef struct {
@@ -136,7 +141,7 @@ typedef struct {
     int64_t  from_ms;
     int64_t  to_ms;
     int64_t  packets;
-    char     reason[CR_JOURNAL_WORD_SIZE];          /* lost, buffer */
+    char     reason[CR_JOURNAL_WORD_SIZE];          /* lost, buffer, .. */
 } cr_journal_gap_t;
 
 typedef struct {

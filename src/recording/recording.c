@@ -232,6 +232,33 @@ cr_recording_join(cr_recording_t *rec, const cr_journal_join_t *join,
 }
 
 
+void
+cr_recording_track(cr_recording_t *rec, const cr_journal_track_t *track)
+{
+    uint8_t                  *most, layers;
+    cr_participant_t         *participant;
+    cr_recording_session_t   *session;
+
+    session = cr_recording_session(rec, track->session_id);
+
+    if (session == NULL || track->kind != CR_KIND_VIDEO
+        || track->layer < 0 || track->layer > CR_LAYER_MAX)
+    {
+        return;
+    }
+
+    participant = &rec->participants[session->participant];
+
+    most = strcmp(track->role, "screen") == 0 ? &participant->screen
+                                              : &participant->camera;
+    layers = track->layer > 1 ? (uint8_t) track->layer : 1;
+
+    if (layers > *most) {
+        *most = layers;
+    }
+}
+
+
 cr_status_e
 cr_recording_progress(cr_recording_t *rec, const char *session_id,
     int64_t last_media_ms, const cr_recording_totals_t *totals,

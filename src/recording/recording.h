@@ -48,6 +48,8 @@ typedef struct {
     char      id[CR_JOURNAL_ID_SIZE];
     char      name[CR_JOURNAL_NAME_SIZE];
     char      consent[CR_JOURNAL_WORD_SIZE];   /* "": unknown */
+    uint8_t   camera;                          /* its layers, 0: none */
+    uint8_t   screen;
     int64_t   join_ms;
     int64_t   leave_ms;                        /* -1: is there */
 } cr_participant_t;
@@ -188,6 +190,10 @@ bool cr_recording_is_ended(const cr_recording_t *rec);
  */
 cr_status_e cr_recording_join(cr_recording_t *rec,
     const cr_journal_join_t *join, int32_t worker, int64_t now_ms);
+
+/* One of a session's tracks: what videos its participant has. */
+void cr_recording_track(cr_recording_t *rec,
+    const cr_journal_track_t *track);
 
 /* CR_DECLINED: no such session. */
 cr_status_e cr_recording_progress(cr_recording_t *rec,

@@ -48,6 +48,10 @@ cr_recording_replay(cr_recording_t *rec, const cr_journal_record_t *record)
     case CR_JOURNAL_JOIN:
         return cr_replay_join(rec, &record->join, record->t_ms);
 
+    case CR_JOURNAL_TRACK:
+        cr_recording_track(rec, &record->track);
+        return CR_OK;
+
     case CR_JOURNAL_CHUNK_OPEN:
         open = &record->chunk_open;
         cr_replay_media(rec, open->session_id, open->start_ms,

@@ -19,6 +19,8 @@ static void cr_status_progress(cr_json_t *j, const cr_recording_t *rec,
     const cr_recording_totals_t *totals);
 static void cr_status_outputs(cr_json_t *j, const cr_recording_t *rec);
 static void cr_status_participants(cr_json_t *j, const cr_recording_t *rec);
+static void cr_status_video(cr_json_t *j, const char *role,
+    unsigned layers);
 static void cr_status_quality(cr_json_t *j,
     const cr_recording_totals_t *totals);
 static void cr_status_cost(cr_json_t *j, const cr_recording_t *rec,
@@ -259,10 +261,28 @@ cr_status_participants(cr_json_t *j, const cr_recording_t *rec)
         cr_json_int(j, "joinMs", participant->join_ms);
         cr_json_int_or_null(j, "leaveMs", participant->leave_ms);
         cr_json_string_or_null(j, "consent", participant->consent);
+        cr_json_open(j, "video", '[');
+        cr_status_video(j, "camera", participant->camera);
+        cr_status_video(j, "screen", participant->screen);
+        cr_json_close(j, ']');
         cr_json_close(j, '}');
     }
 
     cr_json_close(j, ']');
+}
+
+
+static void
+cr_status_video(cr_json_t *j, const char *role, unsigned layers)
+{
+    if (layers == 0) {
+        return;
+    }
+
+    cr_json_open(j, NULL, '{');
+    cr_json_string(j, "role", role);
+    cr_json_int(j, "layers", layers);
+    cr_json_close(j, '}');
 }
 
 

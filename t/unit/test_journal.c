@@ -120,9 +120,10 @@ records(cr_journal_record_t *rec)
     };
     rec[1].state = (cr_journal_state_t) { "recording", 17 };
     rec[2].join = (cr_journal_join_t) { "alice", "Al\"i\\ce\n\x01 \xc3\xa9",
-                                        "s1" };
-    rec[3].track = (cr_journal_track_t) { "alice", "s1", 2, CR_KIND_AUDIO,
-                                          CR_CODEC_OPUS, 48000, 2 };
+                                        "s1", "screen" };
+    rec[3].track = (cr_journal_track_t) { "alice", "s1", 2, CR_KIND_VIDEO,
+                                          CR_CODEC_VP8, 90000, 0, "camera",
+                                          "v0", "hi", 3 };
     rec[4].chunk_open = (cr_journal_chunk_open_t) {
         "alice", "s1", 1, "alice/s1/000001.mkv", -3, 2,
         { { 1, CR_KIND_VIDEO, CR_CODEC_VP8, 640, 480 },

@@ -201,6 +201,36 @@ little_is_needed_and_little_allowed_by_it(void **state)
 
 
 static void
+a_role_is_one_of_ours_or_none(void **state)
+{
+    unsigned  i;
+
+    static const char *const  others[] = {
+        "\"moderator\"", "\"\"", "\"screen \"", "7", "[\"screen\"]"
+    };
+    char  payload[128];
+
+    (void) state;
+
+    assert_int_equal(verify_claims("{\"exp\":1700000000}"), CR_OK);
+    assert_string_equal(claims.role, "");
+    assert_int_equal(verify_claims("{\"exp\":1700000000,"
+                                   "\"role\":\"screen\"}"), CR_OK);
+    assert_string_equal(claims.role, "screen");
+    assert_int_equal(verify_claims("{\"exp\":1700000000,"
+                                   "\"role\":\"camera\"}"), CR_OK);
+    assert_string_equal(claims.role, "camera");
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        snprintf(payload, sizeof(payload), "{\"exp\":1700000000,"
+                 "\"role\":%s}", others[i]);
+        assert_int_equal(verify_claims(payload), CR_OK);
+        assert_string_equal(claims.role, "");
+    }
+}
+
+
+static void
 time_is_checked_with_some_leeway(void **state)
 {
     (void) state;
@@ -514,6 +544,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_good_token_says_who_and_what),
         cmocka_unit_test(little_is_needed_and_little_allowed_by_it),
+        cmocka_unit_test(a_role_is_one_of_ours_or_none),
         cmocka_unit_test(time_is_checked_with_some_leeway),
         cmocka_unit_test(forged_tokens_are_refused),
         cmocka_unit_test(the_token_does_not_choose_the_algorithm),

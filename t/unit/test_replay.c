@@ -7,6 +7,7 @@
 
 #include "recording/recording.h"
 #include "recording/request.h"
+#include "env.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +35,11 @@
     "{\"ev\":\"chunk_open\",\"tMs\":" t "," AT ",\"participantId\":\"" p      \
     "\",\"sessionId\":\"" s "\",\"chunk\":1,\"file\":\"" p "/1.mkv\","        \
     "\"startMs\":" from ",\"tracks\":[]}\n"
+
+#define TRACK(p, s, more)                                                     \
+    "{\"ev\":\"track\",\"tMs\":1," AT ",\"participantId\":\"" p "\","         \
+    "\"sessionId\":\"" s "\",\"track\":1,\"codec\":\"vp8\","               \
+    "\"clockRate\":90000," more "}\n"
 
 #define CLOSE(t, p, s, from, to, size)                                        \
     "{\"ev\":\"chunk_close\",\"tMs\":" t "," AT ",\"participantId\":\"" p     \
@@ -99,6 +105,52 @@ a_recording_that_died_comes_back(void **state)
     assert_int_equal(rec.sessions[0].totals.stored, 1000);
     assert_int_equal(rec.participants[0].leave_ms, -1);
     assert_int_equal(rec.participants[1].leave_ms, 6000);
+}
+
+
+/* A screen may come by a session of its own. */
+
+static void
+videos_of_a_participant_are_known(void **state)
+{
+    char        *json;
+    test_env_t   env;
+
+    (void) state;
+
+    assert_int_equal(replay(START
+        JOIN("500", "alice", "s1")
+        TRACK("alice", "s1", "\"kind\":\"audio\"")
+        TRACK("alice", "s1", "\"kind\":\"video\",\"role\":\"camera\","
+                             "\"mid\":\"1\",\"rid\":\"q\",\"layer\":1")
+        TRACK("alice", "s1", "\"kind\":\"video\",\"role\":\"camera\","
+                             "\"mid\":\"1\",\"rid\":\"f\",\"layer\":3")
+        TRACK("alice", "s1", "\"kind\":\"video\",\"layer\":5")
+        TRACK("alice", "s1", "\"kind\":\"video\",\"layer\":-1")
+        JOIN("600", "bob", "s2")
+        TRACK("bob", "s2", "\"kind\":\"video\"")
+        JOIN("700", "alice", "s3")
+        TRACK("alice", "s3", "\"kind\":\"video\",\"role\":\"screen\"")
+        TRACK("alice", "s9", "\"kind\":\"video\",\"role\":\"screen\"")
+        JOIN("800", "carol", "s4")), CR_OK);
+
+    assert_int_equal(skipped, 0);
+    assert_int_equal(rec.nparticipants, 3);
+    assert_int_equal(rec.nsessions, 4);
+    assert_int_equal(rec.participants[0].camera, 3);
+    assert_int_equal(rec.participants[0].screen, 1);
+    assert_int_equal(rec.participants[1].camera, 1);
+    assert_int_equal(rec.participants[1].screen, 0);
+    assert_int_equal(rec.participants[2].camera, 0);
+    assert_int_equal(cr_recording_publishers(&rec), 3);
+
+    test_env_init(&env, 1);
+    json = cr_recording_status_json(&env.env, &rec);
+    assert_non_null(strstr(json, "\"consent\":null,\"video\":["
+                                 "{\"role\":\"camera\",\"layers\":3},"
+                                 "{\"role\":\"screen\",\"layers\":1}]"));
+    assert_non_null(strstr(json, "\"video\":[]"));
+    cr_free(&env.env, json);
 }
 
 
@@ -359,6 +411,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_recording_that_died_comes_back),
+        cmocka_unit_test(videos_of_a_participant_are_known),
         cmocka_unit_test(a_whole_life_is_replayed),
         cmocka_unit_test(an_interruption_of_nginx_ends_all_sessions),
         cmocka_unit_test(discarded_and_deleted_ones_stay_so),
