@@ -23,6 +23,7 @@
 /* What is received by itself: m-lines, each layer of simulcast for one. */
 #define CR_TRACK_MAX         (CR_MEDIA_MAX + CR_VIDEO_MAX * (CR_LAYER_MAX - 1))
 #define CR_CODEC_CONFIG_MAX  512  /* avcC, OpusHead, ... */
+#define CR_H264_DEPTH_MAX    254  /* interleaved NAL units we hold */
 #define CR_OPUS_CHANNELS_MAX 8    /* RFC 7845 section 5.1.1.2 */
 
 
@@ -102,6 +103,7 @@ typedef struct {
     uint8_t   tier;
     /* H.264, RFC 6184 section 8.1 */
     uint8_t   h264_packetization_mode;
+    uint8_t   h264_interleaving_depth;
     uint8_t   h264_profile_level_id[3];
     /* Annex B bytes of sprop sets, H.265's as well */
     uint16_t  h264_sprop_len;

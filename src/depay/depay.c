@@ -43,6 +43,15 @@ cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
     case CR_CODEC_H264:
         d->codec = &cr_depay_h264;
         cr_depay_h264_init(d, params);
+
+        if (params->h264_packetization_mode == 2
+            && cr_h264_deint_create(d, params->h264_interleaving_depth)
+               != CR_OK)
+        {
+            cr_free(env, d);
+            return NULL;
+        }
+
         break;
 
     case CR_CODEC_H265:
@@ -76,6 +85,8 @@ cr_depay_destroy(cr_depay_t *d)
         return;
     }
 
+    cr_h264_deint_destroy(d);
+
     env = d->env;
     cr_free(&env, d->buf);
     cr_free(&env, d);
@@ -85,8 +96,6 @@ cr_depay_destroy(cr_depay_t *d)
 cr_status_e
 cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
-    cr_status_e  rc;
-
     if (d->kind == CR_KIND_AUDIO) {
         if (packet->gap || packet->payload.len == 0) {
             return CR_OK;
@@ -95,6 +104,16 @@ cr_depay_push(cr_depay_t *d, const cr_depay_packet_t *packet)
         return d->codec_id == CR_CODEC_OPUS ? cr_depay_opus_push(d, packet)
                                             : cr_depay_pcm_push(d, packet);
     }
+
+    return d->deint != NULL ? cr_h264_deint_push(d, packet)
+                            : cr_depay_ordered(d, packet);
+}
+
+
+cr_status_e
+cr_depay_ordered(cr_depay_t *d, const cr_depay_packet_t *packet)
+{
+    cr_status_e  rc;
 
     if (packet->gap) {
         if (d->active) {
@@ -168,6 +187,10 @@ cr_depay_gathers(const cr_depay_t *d, uint32_t *timestamp)
 void
 cr_depay_flush(cr_depay_t *d)
 {
+    if (d->deint != NULL) {
+        cr_h264_deint_flush(d);
+    }
+
     if (d->active) {
         d->broken = true;
         cr_depay_emit(d);

@@ -3,8 +3,8 @@
  * Copyright (C) The call recorder authors
  *
  * From RTP payloads in order to whole frames: VP8 (RFC 7741), VP9 (RFC 9628),
- * AV1 (its RTP payload format, version 1.0), H.264 (RFC 6184, packetization
- * modes 0 and 1), H.265 (RFC 7798), Opus (RFC 7587), G.711 and G.722
+ * AV1 (its RTP payload format, version 1.0), H.264 (RFC 6184, all
+ * packetization modes), H.265 (RFC 7798), Opus (RFC 7587), G.711 and G.722
  * (RFC 3551).
  */
 

@@ -3,7 +3,8 @@
  * Copyright (C) The call recorder authors
  *
  * H.264, RFC 6184: single NAL units, STAP-A and FU-A, which is all that
- * packetization modes 0 and 1 have.
+ * packetization modes 0 and 1 have; those of mode 2 become single ones in
+ * depay_h264_deint.c.
  */
 
 #include "depay/depay_internal.h"
@@ -218,7 +219,7 @@ cr_h264_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
     }
 
     if (type > CR_H264_STAP_A) {
-        /* STAP-B, MTAP, FU-B: packetization mode 2 alone */
+        /* STAP-B, MTAP, FU-B: not in this mode */
         return CR_UNSUPPORTED;
     }
 
@@ -308,16 +309,35 @@ cr_h264_entry(const cr_depay_t *d, const uint8_t *nal, size_t len)
 static bool
 cr_h264_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
 {
-    uint16_t    len;
+    uint8_t     type;
+    uint16_t    don, len;
+    uint32_t    offset;
     cr_slice_t  nal;
 
-    if ((p[0] & CR_H264_TYPE) == CR_H264_FU_A) {
+    type = p[0] & CR_H264_TYPE;
+
+    if (d->deint != NULL && type > CR_H264_STAP_A && type < CR_H264_FU_A) {
+
+        for (p = cr_read_u16(p + 1, end, &don); p != NULL && p < end; ) {
+            p = cr_h264_interleaved(p, end, type, &nal, &don, &offset);
+
+            if (p != NULL && nal.len != 0
+                && cr_h264_entry(d, nal.data, nal.len))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    if (type == CR_H264_FU_A) {
         /* the type is where a NAL unit has it */
         return end - p > 2 && (p[1] & CR_H264_FU_START)
                && cr_h264_entry(d, p + 1, (size_t) (end - p - 1));
     }
 
-    if ((p[0] & CR_H264_TYPE) != CR_H264_STAP_A) {
+    if (type != CR_H264_STAP_A) {
         return cr_h264_entry(d, p, (size_t) (end - p));
     }
 

@@ -66,6 +66,10 @@ typedef struct {
 } cr_depay_av1_t;
 
 
+/* H.264 in packetization mode 2: NAL units that wait for their turn. */
+typedef struct cr_h264_deint_s  cr_h264_deint_t;
+
+
 struct cr_depay_s {
     cr_env_t                 env;
     const cr_depay_codec_t  *codec;        /* NULL: audio */
@@ -74,6 +78,8 @@ struct cr_depay_s {
     uint8_t                  kind;
     uint8_t                  codec_id;
     uint8_t                  streams;      /* Opus, of a packet; 0: one */
+
+    cr_h264_deint_t         *deint;        /* NULL: they come in order */
 
     /* the frame in the making */
     bool                     active;
@@ -103,6 +109,9 @@ struct cr_depay_s {
 /* Room for n bytes at the end of the frame: CR_LIMIT, CR_NOMEM. */
 cr_status_e cr_depay_reserve(cr_depay_t *d, size_t n);
 cr_status_e cr_depay_append(cr_depay_t *d, const uint8_t *data, size_t len);
+
+/* cr_depay_push() of a packet of video in decoding order. */
+cr_status_e cr_depay_ordered(cr_depay_t *d, const cr_depay_packet_t *packet);
 
 /* Hands the frame in the making out. */
 void cr_depay_emit(cr_depay_t *d);
@@ -161,6 +170,21 @@ void cr_depay_fu_drop(cr_depay_t *d);
 /* The NAL units of sprop parameters, one by one. */
 void cr_depay_sprop(cr_depay_t *d, const cr_media_params_t *params,
     void (*set)(cr_depay_t *d, const uint8_t *nal, size_t len));
+
+
+/* depay_h264_deint.c */
+cr_status_e cr_h264_deint_create(cr_depay_t *d, unsigned depth);
+void cr_h264_deint_destroy(cr_depay_t *d);
+cr_status_e cr_h264_deint_push(cr_depay_t *d,
+    const cr_depay_packet_t *packet);
+void cr_h264_deint_flush(cr_depay_t *d);
+
+/*
+ * Takes the next unit of a STAP-B or MTAP, behind its DON: *don is the base
+ * and becomes the unit's, *offset is of its time.  NULL: malformed.
+ */
+const uint8_t *cr_h264_interleaved(const uint8_t *p, const uint8_t *end,
+    uint8_t type, cr_slice_t *nal, uint16_t *don, uint32_t *offset);
 
 
 extern const cr_depay_codec_t  cr_depay_vp8;

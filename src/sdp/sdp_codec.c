@@ -14,6 +14,9 @@
 
 #define RANK_NONE  UINT32_MAX
 
+/* RFC 6184 section 8.1: the bytes that we hold in another order */
+#define H264_DEINT_BUF  "deint-buf-cap=8388608;"
+
 /* RFC 7798 section 7.1: main, level 3.1 */
 #define H265_DEFAULT_PROFILE  1
 #define H265_DEFAULT_LEVEL    93
@@ -173,7 +176,7 @@ sdp_rank(const cr_sdp_config_t *config, const cr_sdp_payload_t *payload)
         if (config->codecs[i] == payload->codec) {
 
             if (payload->codec == CR_CODEC_H264
-                && payload->packetization_mode == 0)
+                && payload->packetization_mode != 1)
             {
                 return 2 * i + 1;
             }
@@ -198,7 +201,9 @@ sdp_profile_known(const cr_sdp_payload_t *payload)
 
     case CR_CODEC_H264:
         /* (constrained) baseline, main, high */
-        return payload->packetization_mode <= 1
+        return (payload->packetization_mode <= 1
+                || (payload->packetization_mode == 2
+                    && payload->interleaving_depth != CR_SDP_UNSAID))
                && (payload->profile_level_id[0] == 0x42
                    || payload->profile_level_id[0] == 0x4d
                    || payload->profile_level_id[0] == 0x64);
@@ -244,6 +249,7 @@ cr_sdp_fill_codec(cr_media_params_t *media, const cr_sdp_payload_t *payload)
 
     case CR_CODEC_H264:
         media->h264_packetization_mode = payload->packetization_mode;
+        media->h264_interleaving_depth = payload->interleaving_depth;
         memcpy(media->h264_profile_level_id, payload->profile_level_id, 3);
         sdp_fill_sprop(media, payload);
         return;
@@ -303,9 +309,11 @@ cr_sdp_write_codec(cr_writer_t *w, const cr_media_params_t *media)
     case CR_CODEC_H264:
         id = media->h264_profile_level_id;
         cr_sdp_printf(w, "a=fmtp:%u level-asymmetry-allowed=1;"
-                      "packetization-mode=%u;"
+                      "packetization-mode=%u;%s"
                       "profile-level-id=%02x%02x%02x\r\n",
                       media->pt, media->h264_packetization_mode,
+                      media->h264_packetization_mode == 2
+                          ? H264_DEINT_BUF : "",
                       id[0], id[1], id[2]);
         break;
 

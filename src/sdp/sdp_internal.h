@@ -85,6 +85,7 @@ typedef struct {
     uint8_t   red_of;                       /* all its blocks' type */
     bool      interleaved;                  /* H.265, several streams, too */
     uint8_t   packetization_mode;
+    uint8_t   interleaving_depth;           /* CR_SDP_UNSAID: none */
     uint8_t   profile_level_id[3];
     uint8_t   profile;                      /* CR_SDP_UNSAID: the default */
     uint8_t   level;

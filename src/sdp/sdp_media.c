@@ -134,6 +134,7 @@ sdp_parse_mline(const cr_str_t *line, cr_sdp_mline_t *mline,
         payload->codec = cr_sdp_static_codec(&mline->media, payload->pt);
         payload->apt = CR_SDP_UNSAID;
         payload->red_of = CR_SDP_UNSAID;
+        payload->interleaving_depth = CR_SDP_UNSAID;
         payload->profile = CR_SDP_UNSAID;
         payload->level = CR_SDP_UNSAID;
         payload->profile_level_id[0] = H264_DEFAULT_PROFILE;
@@ -347,6 +348,9 @@ sdp_parse_fmtp_item(cr_sdp_payload_t *payload, cr_str_t item)
         if (cr_str_number(&item, 254, &n)) {
             payload->packetization_mode = (uint8_t) n;
         }
+
+    } else if (cr_str_case_eq(&name, "sprop-interleaving-depth")) {
+        sdp_parse_small(&item, &payload->interleaving_depth);
 
     } else if (cr_str_case_eq(&name, "num_streams")) {
         sdp_parse_small(&item, &payload->opus.streams);

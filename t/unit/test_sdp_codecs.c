@@ -91,6 +91,44 @@ assert_answer(const char *text, const char *lines)
 }
 
 
+#define INTERLEAVED(depth)                                                    \
+    VIDEO("102", "a=rtpmap:102 H264/90000\r\n"                                \
+          "a=fmtp:102 packetization-mode=2;profile-level-id=42e01f" depth     \
+          "\r\n")
+
+
+static void
+interleaved_h264_says_how_deep(void **state)
+{
+    const cr_media_params_t  *m;
+
+    static const char  both[] =
+        VIDEO("102 103", "a=rtpmap:102 H264/90000\r\n"
+              "a=fmtp:102 packetization-mode=2;profile-level-id=42e01f;"
+                  "sprop-interleaving-depth=4\r\n"
+              "a=rtpmap:103 H264/90000\r\n"
+              "a=fmtp:103 packetization-mode=1;profile-level-id=42e01f\r\n");
+
+    (void) state;
+
+    m = negotiated(INTERLEAVED(";sprop-interleaving-depth=8"), &all);
+    assert_int_equal(m->h264_packetization_mode, 2);
+    assert_int_equal(m->h264_interleaving_depth, 8);
+    assert_answer(INTERLEAVED(";sprop-interleaving-depth=8"),
+                  "a=fmtp:102 level-asymmetry-allowed=1;"
+                  "packetization-mode=2;deint-buf-cap=8388608;"
+                  "profile-level-id=42e01f\r\n");
+
+    /* RFC 6184 section 8.1: this mode must say it; we hold so many */
+    assert_null(negotiated(INTERLEAVED(""), &all));
+    assert_null(negotiated(INTERLEAVED(";sprop-interleaving-depth=255"),
+                           &all));
+
+    /* what needs no holding is better */
+    assert_int_equal(negotiated(both, &all)->pt, 103);
+}
+
+
 #define MULTIOPUS(channels, fmtp)                                             \
     AUDIO("116 111", "a=rtpmap:116 multiopus/48000/" channels "\r\n"          \
           "a=fmtp:116 " fmtp "\r\n"                                           \
@@ -395,6 +433,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(interleaved_h264_says_how_deep),
         cmocka_unit_test(several_streams_of_opus_are_taken_as_they_are_mapped),
         cmocka_unit_test(video_with_parity_is_taken_where_it_is_wanted),
         cmocka_unit_test(the_offerers_order_decides),
