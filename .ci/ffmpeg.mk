@@ -7,13 +7,24 @@ FFMPEG_SUITE  := trixie
 FFMPEG        := build/ffmpeg/ffmpeg
 FFMPEG_COMPAT := $(SUITE) sid
 
-.PHONY: ffmpeg ffmpeg-compat
+# the first suite whose FFmpeg publishes by WHIP
+WHIP_SUITE    := sid
+FFMPEG_WHIP   := build/ffmpeg-whip/ffmpeg
+
+.PHONY: ffmpeg ffmpeg-whip ffmpeg-compat
 
 ffmpeg: $(FFMPEG)                       ## ffmpeg with callmix and callrec
 
 $(FFMPEG): $(wildcard ffmpeg-filters/* ffmpeg-filters/*/*) .ci/debian-source
 	$(call say,BUILD)
 	$(Q)ffmpeg-filters/build.sh $(FFMPEG_SUITE) $(@D)
+	@touch $@
+
+ffmpeg-whip: $(FFMPEG_WHIP)             ## an ffmpeg that publishes, for tests
+
+$(FFMPEG_WHIP): .ci/ffmpeg-whip .ci/debian-source
+	$(call say,BUILD)
+	$(Q).ci/ffmpeg-whip $(WHIP_SUITE) $(@D)
 	@touch $@
 
 ffmpeg-compat:                          ## the overlay in other FFmpegs

@@ -57,7 +57,7 @@ COVERAGE_SRC  ?= 85
 COVERAGE_GLUE ?= 75
 
 coverage:                               ## line coverage of src/, ngx_modules/
-	@$(MAKE) --no-print-directory BUILD=coverage module tools ffmpeg
+	@$(MAKE) --no-print-directory BUILD=coverage module tools ffmpeg ffmpeg-whip
 	@find build/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory BUILD=coverage unit coverage-nginx
 	@.ci/coverage src=$(COVERAGE_SRC) ngx_modules=$(COVERAGE_GLUE)

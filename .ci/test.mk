@@ -40,6 +40,7 @@ BUILT_sanitize := CALLREC_NGINX=$(ROOT)/.ci/nginx-sanitize CALLREC_USER=root
 BUILT_coverage := CALLREC_USER=root
 
 BUILT := MODULE=$(ROOT)/$(MODULE) FFMPEG=$(ROOT)/$(FFMPEG) \
+         FFMPEG_WHIP=$(ROOT)/$(FFMPEG_WHIP) \
          TOOLS=$(ROOT)/$(B)/bin TOKEN=$(TOKEN) BUILD=$(BUILD) \
          $(BUILT_$(BUILD))
 PROVE := $(BUILT) FUZZ_SECONDS=$(FUZZ_SECONDS) CMOCKA_MESSAGE_OUTPUT=TAP \
@@ -51,7 +52,7 @@ unit: $(UNIT)                           ## unit tests of src/
 lint:                                   ## what a script can see in the tree
 	@$(PROVE) $(T_LINT)
 
-check: all $(UNIT) fuzzers              ## all tests
+check: all $(UNIT) fuzzers ffmpeg-whip  ## all tests
 	@$(PROVE) -j $(JOBS) --timer \
 	    $(UNIT) $(T_LINT) $(T_FUZZ) $(T_NGINX) $(T_FFMPEG) $(T_E2E)
 
@@ -69,6 +70,7 @@ test-%:                                 ## the tests of this NAME, verbosely
 	        t/lint/*)           needs= ;; \
 	        t/fuzz/*)           needs=fuzzers ;; \
 	        t/nginx/*)          needs='module tools' ;; \
+	        t/e2e/ffmpeg.t)     needs='all ffmpeg-whip' ;; \
 	        *)                  needs=all ;; \
 	    esac; \
 	    [ -z "$$needs" ] || $(MAKE) --no-print-directory $$needs; \
