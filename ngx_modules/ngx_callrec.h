@@ -42,6 +42,7 @@ typedef enum {
     NGX_CALLREC_MSG_SESSION,         /* ngx_rtc: close, ICE restart */
     NGX_CALLREC_MSG_RECORDING,       /* ngx_recording: start, stop, ... */
     NGX_CALLREC_MSG_EXIT,            /* ours: reload, quit, for old workers */
+    NGX_CALLREC_MSG_CONNECTION,      /* ngx_rtc: a TCP connection itself */
     NGX_CALLREC_MSG_TYPES
 } ngx_callrec_msg_e;
 
@@ -58,6 +59,18 @@ void ngx_callrec_msg_handler(ngx_callrec_msg_e type,
  * is a packet and for two seconds otherwise.
  */
 ngx_int_t ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type,
+    const void *data, size_t len, ngx_log_t *log);
+
+/*
+ * The same to another worker, for NGX_CALLREC_MSG_CONNECTION: the message
+ * carries a descriptor, which its handler owns.  Ours is closed, whatever
+ * comes of it.
+ */
+typedef void (*ngx_callrec_fd_pt)(ngx_pid_t from, ngx_socket_t fd,
+    u_char *data, size_t len);
+
+void ngx_callrec_fd_handler(ngx_callrec_fd_pt handler);
+ngx_int_t ngx_callrec_fd_send(ngx_pid_t to, ngx_socket_t fd,
     const void *data, size_t len, ngx_log_t *log);
 
 /* To every living worker, ourselves included. */

@@ -48,6 +48,7 @@ typedef struct {
     ngx_uint_t               generation;
 
     ngx_callrec_msg_pt       handlers[NGX_CALLREC_MSG_TYPES];
+    ngx_callrec_fd_pt        fd_handler;
     ngx_callrec_exit_pt      exits[NGX_CALLREC_EXITS_MAX];
     ngx_uint_t               nexits;
 

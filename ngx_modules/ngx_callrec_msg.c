@@ -31,9 +31,19 @@ typedef struct {
     int64_t             expires_us;
     ngx_pid_t           to;
     ngx_callrec_msg_e   type;
+    ngx_socket_t        fd;           /* -1: none */
     size_t              len;
     u_char              data[1];
 } ngx_callrec_unsent_t;
+
+
+/* The descriptor of a message, beside who sent it. */
+typedef union {
+    struct cmsghdr      align;
+    u_char              out[CMSG_SPACE(sizeof(int))];
+    u_char              in[CMSG_SPACE(sizeof(int))
+                           + CMSG_SPACE(sizeof(struct ucred))];
+} ngx_callrec_control_t;
 
 
 /* What may wait for room in the receivers' queues. */
@@ -54,12 +64,19 @@ static socklen_t ngx_callrec_lane_addr(ngx_callrec_conf_t *ccf,
 static void ngx_callrec_lane_read(ngx_event_t *rev);
 static ngx_int_t ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf,
     ngx_connection_t *c);
+static void ngx_callrec_lane_control(struct msghdr *msg, struct ucred *cred,
+    ngx_socket_t *fd);
+static void ngx_callrec_lane_message(ngx_callrec_conf_t *ccf, ngx_pid_t from,
+    ngx_socket_t *fd, size_t n);
 static ngx_uint_t ngx_callrec_lane_of(ngx_callrec_msg_e type);
+static ngx_int_t ngx_callrec_msg_post(ngx_pid_t to, ngx_callrec_msg_e type,
+    ngx_socket_t fd, const void *data, size_t len, ngx_log_t *log);
 static ngx_int_t ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf,
-    ngx_pid_t to, ngx_callrec_msg_e type, const void *data, size_t len,
-    ngx_log_t *log);
+    ngx_pid_t to, ngx_callrec_msg_e type, ngx_socket_t fd, const void *data,
+    size_t len, ngx_log_t *log);
 static ngx_int_t ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
-    ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log);
+    ngx_callrec_msg_e type, ngx_socket_t fd, const void *data, size_t len,
+    ngx_log_t *log);
 static void ngx_callrec_msg_retry(ngx_event_t *ev);
 static ngx_uint_t ngx_callrec_msg_retry_lane(ngx_callrec_conf_t *ccf,
     ngx_uint_t lane, ngx_log_t *log);
@@ -127,9 +144,41 @@ ngx_callrec_msg_handler(ngx_callrec_msg_e type, ngx_callrec_msg_pt handler)
 }
 
 
+void
+ngx_callrec_fd_handler(ngx_callrec_fd_pt handler)
+{
+    ngx_callrec_conf()->fd_handler = handler;
+}
+
+
 ngx_int_t
 ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type, const void *data,
     size_t len, ngx_log_t *log)
+{
+    return ngx_callrec_msg_post(to, type, (ngx_socket_t) -1, data, len, log);
+}
+
+
+ngx_int_t
+ngx_callrec_fd_send(ngx_pid_t to, ngx_socket_t fd, const void *data,
+    size_t len, ngx_log_t *log)
+{
+    ngx_int_t  rc;
+
+    rc = (to == ngx_pid) ? NGX_DECLINED
+                         : ngx_callrec_msg_post(to,
+                               NGX_CALLREC_MSG_CONNECTION, fd, data, len,
+                               log);
+
+    (void) ngx_close_socket(fd);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_callrec_msg_post(ngx_pid_t to, ngx_callrec_msg_e type, ngx_socket_t fd,
+    const void *data, size_t len, ngx_log_t *log)
 {
     size_t               max;
     ngx_int_t            rc;
@@ -162,11 +211,11 @@ ngx_callrec_msg_send(ngx_pid_t to, ngx_callrec_msg_e type, const void *data,
     rc = NGX_AGAIN;
 
     if (ngx_queue_empty(&ccf->unsent[ngx_callrec_lane_of(type)])) {
-        rc = ngx_callrec_msg_sendmsg(ccf, to, type, data, len, log);
+        rc = ngx_callrec_msg_sendmsg(ccf, to, type, fd, data, len, log);
     }
 
     if (rc == NGX_AGAIN) {
-        return ngx_callrec_msg_keep(ccf, to, type, data, len, log);
+        return ngx_callrec_msg_keep(ccf, to, type, fd, data, len, log);
     }
 
     return rc;
@@ -314,19 +363,14 @@ ngx_callrec_lane_read(ngx_event_t *rev)
 static ngx_int_t
 ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf, ngx_connection_t *c)
 {
-    u_char             *p;
-    ssize_t             n;
-    ngx_err_t           err;
-    struct iovec        iov;
-    struct ucred        cred;
-    struct msghdr       msg;
-    struct cmsghdr     *cmsg;
-    ngx_callrec_msg_pt  handler;
-
-    union {
-        struct cmsghdr  align;
-        u_char          space[CMSG_SPACE(sizeof(struct ucred))];
-    } control;
+    u_char                 *p;
+    ssize_t                 n;
+    ngx_err_t               err;
+    ngx_socket_t            fd;
+    struct iovec            iov;
+    struct ucred            cred;
+    struct msghdr           msg;
+    ngx_callrec_control_t   control;
 
     ngx_memzero(&msg, sizeof(struct msghdr));
 
@@ -336,9 +380,9 @@ ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf, ngx_connection_t *c)
     msg.msg_iov = &iov;
     msg.msg_iovlen = 1;
     msg.msg_control = &control;
-    msg.msg_controllen = sizeof(control);
+    msg.msg_controllen = sizeof(control.in);
 
-    n = recvmsg(c->fd, &msg, 0);
+    n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC);
 
     if (n == -1) {
         err = ngx_socket_errno;
@@ -351,20 +395,7 @@ ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf, ngx_connection_t *c)
         return NGX_DECLINED;
     }
 
-    cred.uid = (uid_t) -1;
-    cred.pid = -1;
-
-    for (cmsg = CMSG_FIRSTHDR(&msg);
-         cmsg != NULL;
-         cmsg = CMSG_NXTHDR(&msg, cmsg))
-    {
-        if (cmsg->cmsg_level == SOL_SOCKET
-            && cmsg->cmsg_type == SCM_CREDENTIALS
-            && cmsg->cmsg_len == CMSG_LEN(sizeof(struct ucred)))
-        {
-            ngx_memcpy(&cred, CMSG_DATA(cmsg), sizeof(struct ucred));
-        }
-    }
+    ngx_callrec_lane_control(&msg, &cred, &fd);
 
     p = ccf->buffer;
 
@@ -377,17 +408,82 @@ ngx_callrec_lane_recv(ngx_callrec_conf_t *ccf, ngx_connection_t *c)
         ngx_log_error(NGX_LOG_WARN, c->log, 0,
                       "message of process %P (user %d) refused",
                       (ngx_pid_t) cred.pid, (int) cred.uid);
-        return NGX_OK;
+
+    } else {
+        ngx_callrec_lane_message(ccf, cred.pid, &fd, (size_t) n);
     }
 
-    handler = ccf->handlers[p[1]];
-
-    if (handler != NULL) {
-        handler(cred.pid, p + NGX_CALLREC_MSG_HEADER,
-                (size_t) n - NGX_CALLREC_MSG_HEADER);
+    if (fd != (ngx_socket_t) -1) {
+        (void) ngx_close_socket(fd);
     }
 
     return NGX_OK;
+}
+
+
+/* More descriptors than one do not fit, and are closed by the kernel. */
+
+static void
+ngx_callrec_lane_control(struct msghdr *msg, struct ucred *cred,
+    ngx_socket_t *fd)
+{
+    struct cmsghdr  *cmsg;
+
+    cred->uid = (uid_t) -1;
+    cred->pid = -1;
+    *fd = (ngx_socket_t) -1;
+
+    for (cmsg = CMSG_FIRSTHDR(msg);
+         cmsg != NULL;
+         cmsg = CMSG_NXTHDR(msg, cmsg))
+    {
+        if (cmsg->cmsg_level != SOL_SOCKET) {
+            continue;
+        }
+
+        if (cmsg->cmsg_type == SCM_CREDENTIALS
+            && cmsg->cmsg_len == CMSG_LEN(sizeof(struct ucred)))
+        {
+            ngx_memcpy(cred, CMSG_DATA(cmsg), sizeof(struct ucred));
+        }
+
+        if (cmsg->cmsg_type == SCM_RIGHTS
+            && cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+        {
+            ngx_memcpy(fd, CMSG_DATA(cmsg), sizeof(int));
+        }
+    }
+}
+
+
+/* Takes *fd, if it is of use. */
+
+static void
+ngx_callrec_lane_message(ngx_callrec_conf_t *ccf, ngx_pid_t from,
+    ngx_socket_t *fd, size_t n)
+{
+    u_char        *p;
+    ngx_socket_t   s;
+
+    p = ccf->buffer;
+
+    if (p[1] == NGX_CALLREC_MSG_CONNECTION) {
+
+        if (ccf->fd_handler != NULL && *fd != (ngx_socket_t) -1) {
+            s = *fd;
+            *fd = (ngx_socket_t) -1;
+
+            ccf->fd_handler(from, s, p + NGX_CALLREC_MSG_HEADER,
+                            n - NGX_CALLREC_MSG_HEADER);
+        }
+
+        return;
+    }
+
+    if (ccf->handlers[p[1]] != NULL) {
+        ccf->handlers[p[1]](from, p + NGX_CALLREC_MSG_HEADER,
+                            n - NGX_CALLREC_MSG_HEADER);
+    }
 }
 
 
@@ -401,14 +497,17 @@ ngx_callrec_lane_of(ngx_callrec_msg_e type)
 
 static ngx_int_t
 ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf, ngx_pid_t to,
-    ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log)
+    ngx_callrec_msg_e type, ngx_socket_t fd, const void *data, size_t len,
+    ngx_log_t *log)
 {
-    u_char              header[NGX_CALLREC_MSG_HEADER];
-    ngx_err_t           err;
-    ngx_uint_t          lane;
-    struct iovec        iov[2];
-    struct msghdr       msg;
-    struct sockaddr_un  sun;
+    u_char                  header[NGX_CALLREC_MSG_HEADER];
+    ngx_err_t               err;
+    ngx_uint_t              lane;
+    struct iovec            iov[2];
+    struct msghdr           msg;
+    struct cmsghdr         *cmsg;
+    struct sockaddr_un      sun;
+    ngx_callrec_control_t   control;
 
     lane = ngx_callrec_lane_of(type);
 
@@ -432,6 +531,19 @@ ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf, ngx_pid_t to,
     msg.msg_namelen = ngx_callrec_lane_addr(ccf, to, lane, &sun);
     msg.msg_iov = iov;
     msg.msg_iovlen = 2;
+
+    if (fd != (ngx_socket_t) -1) {
+        ngx_memzero(&control, sizeof(ngx_callrec_control_t));
+
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof(control.out);
+
+        cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+        ngx_memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+    }
 
     if (sendmsg(ccf->lanes[lane]->fd, &msg, MSG_NOSIGNAL) != -1) {
         return NGX_OK;
@@ -457,7 +569,8 @@ ngx_callrec_msg_sendmsg(ngx_callrec_conf_t *ccf, ngx_pid_t to,
 
 static ngx_int_t
 ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
-    ngx_callrec_msg_e type, const void *data, size_t len, ngx_log_t *log)
+    ngx_callrec_msg_e type, ngx_socket_t fd, const void *data, size_t len,
+    ngx_log_t *log)
 {
     ngx_uint_t             lane;
     ngx_callrec_unsent_t  *m;
@@ -482,6 +595,18 @@ ngx_callrec_msg_keep(ngx_callrec_conf_t *ccf, ngx_pid_t to,
     m->to = to;
     m->type = type;
     m->len = len;
+    m->fd = (ngx_socket_t) -1;
+
+    if (fd != (ngx_socket_t) -1) {
+        m->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+        if (m->fd == (ngx_socket_t) -1) {
+            ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                          "fcntl(F_DUPFD_CLOEXEC) failed");
+            ngx_free(m);
+            return NGX_ERROR;
+        }
+    }
 
     if (len != 0) {
         ngx_memcpy(m->data, data, len);
@@ -562,8 +687,8 @@ ngx_callrec_msg_try(ngx_callrec_conf_t *ccf, ngx_callrec_unsent_t *m,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_callrec_msg_sendmsg(ccf, m->to, m->type, m->data, m->len,
-                                     log);
+        rc = ngx_callrec_msg_sendmsg(ccf, m->to, m->type, m->fd, m->data,
+                                     m->len, log);
 
         if (rc == NGX_AGAIN) {
             busy[(*nbusy)++] = m->to;
@@ -588,5 +713,10 @@ ngx_callrec_msg_free(ngx_callrec_conf_t *ccf, ngx_uint_t lane,
     ccf->unsent_size[lane] -= sizeof(ngx_callrec_unsent_t) + m->len;
 
     ngx_queue_remove(&m->queue);
+
+    if (m->fd != (ngx_socket_t) -1) {
+        (void) ngx_close_socket(m->fd);
+    }
+
     ngx_free(m);
 }

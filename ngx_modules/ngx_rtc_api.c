@@ -249,6 +249,7 @@ ngx_rtc_candidates(ngx_rtc_conf_t *rcf, struct sockaddr *server,
     ngx_sockaddr_t   sa;
 
     sdp->ncandidates = 0;
+    sdp->tcp = rcf->tcp;
     listens = rcf->listens.elts;
     publics = rcf->publics.elts;
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * WebRTC over UDP: directives, shared memory, and how a worker starts and
- * ends.
+ * WebRTC over UDP and TCP: directives, shared memory, and how a worker
+ * starts and ends.
  */
 
 
@@ -55,6 +55,13 @@ static ngx_command_t  ngx_rtc_commands[] = {
       ngx_rtc_listen,
       0,
       0,
+      NULL },
+
+    { ngx_string("tcp"),
+      NGX_RTC_CONF|NGX_DIRECT_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_rtc_conf_t, tcp),
       NULL },
 
     { ngx_string("zone"),
@@ -186,6 +193,7 @@ ngx_rtc_create_conf(ngx_cycle_t *cycle)
         return NULL;
     }
 
+    rcf->tcp = NGX_CONF_UNSET;
     rcf->max_sessions = NGX_CONF_UNSET;
     rcf->max_sessions_per_address = NGX_CONF_UNSET;
     rcf->max_sessions_per_call = NGX_CONF_UNSET;
@@ -218,6 +226,7 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_conf_init_value(rcf->tcp, 1);
     ngx_conf_init_value(rcf->max_sessions, 1000);
     ngx_conf_init_value(rcf->max_sessions_per_address, 100);
     ngx_conf_init_value(rcf->max_sessions_per_call, 100);
@@ -259,7 +268,7 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
     rcf->shm_zone->init = ngx_rtc_init_zone;
     rcf->shm_zone->data = rcf;
 
-    return NGX_CONF_OK;
+    return rcf->tcp ? ngx_rtc_tcp_listen(&cf, rcf) : NGX_CONF_OK;
 }
 
 
@@ -606,6 +615,7 @@ ngx_rtc_init_process(ngx_cycle_t *cycle)
         ngx_queue_init(&w->sessions[i]);
     }
 
+    ngx_queue_init(&w->tcp_pending);
     ngx_rtc_route_init(w);
 
     if (cr_srtp_library_init() != CR_OK) {
@@ -629,6 +639,7 @@ ngx_rtc_init_process(ngx_cycle_t *cycle)
 
     ngx_callrec_msg_handler(NGX_CALLREC_MSG_PACKET, ngx_rtc_route_message);
     ngx_callrec_msg_handler(NGX_CALLREC_MSG_SESSION, ngx_rtc_session_message);
+    ngx_callrec_fd_handler(ngx_rtc_tcp_message);
 
     if (ngx_callrec_exit_handler(ngx_rtc_exit) != NGX_OK) {
         return NGX_ERROR;
@@ -672,6 +683,7 @@ ngx_rtc_exit(ngx_callrec_exit_e how)
     case NGX_CALLREC_EXIT_QUIT:
         w->quitting = 1;
         ngx_rtc_session_end_all(rcf);
+        ngx_rtc_tcp_done(w);
         break;
 
     case NGX_CALLREC_EXIT_NOW:
@@ -682,6 +694,7 @@ ngx_rtc_exit(ngx_callrec_exit_e how)
 
         w->quitting = 1;
         ngx_rtc_session_end_all(rcf);
+        ngx_rtc_tcp_done(w);
         ngx_rtc_route_done(w);
         ngx_rtc_udp_done(w);
         ngx_rtc_tick_done(w);

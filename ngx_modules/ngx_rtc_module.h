@@ -8,6 +8,7 @@
  *     ngx_rtc_api.c         what ngx_http_whip calls
  *     ngx_rtc_directory.c   sessions of all workers, in shared memory
  *     ngx_rtc_udp.c         sockets
+ *     ngx_rtc_tcp*.c        connections, see ngx_rtc_tcp.h
  *     ngx_rtc_route.c       which session a datagram belongs to
  *     ngx_rtc_session.c     sessions of this worker
  *     ngx_rtc_tick.c        when they are due, and sockets read
@@ -47,6 +48,7 @@
 
 typedef struct ngx_rtc_dir_entry_s  ngx_rtc_dir_entry_t;
 typedef struct ngx_rtc_session_s    ngx_rtc_session_t;
+typedef struct ngx_rtc_tcp_s        ngx_rtc_tcp_t;
 typedef struct ngx_rtc_worker_s     ngx_rtc_worker_t;
 
 
@@ -85,6 +87,7 @@ typedef struct {
 typedef struct {
     unsigned                 configured:1;
 
+    ngx_flag_t               tcp;
     ngx_str_t                zone_name;
     size_t                   zone_size;
     ngx_array_t              listens;         /* cr_addr_t */
@@ -143,7 +146,8 @@ typedef struct {
 typedef struct {
     cr_addr_t                remote;
     cr_addr_t                local;
-    ngx_rtc_listener_t      *listener;
+    ngx_rtc_listener_t      *listener;        /* of UDP */
+    ngx_rtc_tcp_t           *tcp;             /* or the connection */
     unsigned                 forwarded:1;
 } ngx_rtc_path_t;
 
@@ -185,6 +189,8 @@ struct ngx_rtc_session_s {
     unsigned                 busy:1;          /* within the peer's code */
     unsigned                 refused:1;       /* the engine has no place */
     unsigned                 closed:1;
+    unsigned                 tcp:1;           /* what media came over */
+    unsigned                 tcp_said:1;      /* the log knows */
 };
 
 
@@ -199,6 +205,9 @@ struct ngx_rtc_worker_s {
     ngx_queue_t              routes[NGX_RTC_ROUTE_BUCKETS];
     ngx_queue_t              foreign;         /* least recently used last */
     ngx_uint_t               nforeign;
+
+    ngx_queue_t              tcp_pending;     /* oldest first */
+    ngx_uint_t               ntcp_pending;
 
     /* lookups for strangers, per second */
     time_t                   lookup_second;
@@ -273,6 +282,9 @@ void ngx_rtc_dir_sweep(ngx_rtc_conf_t *rcf, ngx_log_t *log);
 
 char *ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf,
     ngx_addr_t *addr);
+/* Of TCP, unless more is said. */
+ngx_listening_t *ngx_rtc_listening(ngx_conf_t *cf, struct sockaddr *sockaddr,
+    socklen_t socklen, ngx_connection_handler_pt handler);
 void ngx_rtc_udp_tune(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
 ngx_int_t ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
 /* Goes on reading the sockets that no newer worker reads. */
@@ -292,6 +304,20 @@ void ngx_rtc_addr_from(cr_addr_t *addr, const struct sockaddr *sa);
 socklen_t ngx_rtc_addr_to(const cr_addr_t *addr, ngx_sockaddr_t *sa);
 
 
+/* ngx_rtc_tcp*.c */
+
+/* When the whole configuration was read: http's listening sockets count. */
+char *ngx_rtc_tcp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf);
+/* The connection is closed later, if it cannot be sent to. */
+void ngx_rtc_tcp_send(ngx_rtc_tcp_t *tcp, const uint8_t *data, size_t len);
+void ngx_rtc_tcp_message(ngx_pid_t from, ngx_socket_t fd, u_char *data,
+    size_t len);
+/* The session's route by it; NULL: there is none any more, it is closed. */
+void ngx_rtc_tcp_routed(ngx_rtc_tcp_t *tcp, ngx_rtc_route_t *route);
+/* Closes those that have proven nothing; sessions have the others. */
+void ngx_rtc_tcp_done(ngx_rtc_worker_t *w);
+
+
 /* ngx_rtc_route.c */
 
 void ngx_rtc_route_init(ngx_rtc_worker_t *w);
@@ -300,12 +326,19 @@ void ngx_rtc_route_datagram(ngx_rtc_conf_t *rcf, const ngx_rtc_path_t *path,
     u_char *data, size_t len, int64_t now_us);
 void ngx_rtc_route_message(ngx_pid_t from, u_char *data, size_t len);
 void ngx_rtc_route_flush(ngx_rtc_worker_t *w);
+/* NGX_OK: a request of a session, rightly signed; fills *cred. */
+ngx_int_t ngx_rtc_route_check(ngx_rtc_conf_t *rcf, const u_char *data,
+    size_t len, ngx_rtc_credentials_t *cred);
+/* NULL: another worker was faster, or no memory. */
+ngx_rtc_session_t *ngx_rtc_route_adopt(ngx_rtc_conf_t *rcf, const char *id);
 /* The address is proven to be the session's. */
 void ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     const ngx_rtc_path_t *path);
 const ngx_rtc_path_t *ngx_rtc_route_path(ngx_rtc_session_t *s,
     const cr_addr_t *remote);
 void ngx_rtc_route_forget(ngx_rtc_worker_t *w, ngx_rtc_session_t *s);
+/* Closes its connection, too. */
+void ngx_rtc_route_drop(ngx_rtc_worker_t *w, ngx_rtc_route_t *route);
 
 
 /* ngx_rtc_tick.c */

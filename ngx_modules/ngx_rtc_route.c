@@ -38,9 +38,9 @@ typedef struct {
 static void ngx_rtc_route_request(ngx_rtc_conf_t *rcf,
     const ngx_rtc_path_t *path, ngx_rtc_route_t *route,
     const cr_stun_msg_t *stun, u_char *data, size_t len, int64_t now_us);
-static void ngx_rtc_route_adopt(ngx_rtc_conf_t *rcf,
-    const ngx_rtc_path_t *path, const char *id, u_char *data, size_t len,
-    int64_t now_us);
+static ngx_int_t ngx_rtc_route_verify(ngx_rtc_conf_t *rcf,
+    const cr_stun_msg_t *stun, const cr_slice_t *ours,
+    ngx_rtc_credentials_t *cred);
 static void ngx_rtc_route_stranger(ngx_rtc_conf_t *rcf,
     const ngx_rtc_path_t *path, u_char *data, size_t len);
 static ngx_uint_t ngx_rtc_route_may_look(ngx_rtc_worker_t *w);
@@ -52,7 +52,8 @@ static ngx_uint_t ngx_rtc_route_foreign_valid(ngx_rtc_conf_t *rcf,
     ngx_rtc_route_t *route);
 static void ngx_rtc_route_foreign(ngx_rtc_worker_t *w,
     const ngx_rtc_path_t *path, ngx_pid_t owner);
-static void ngx_rtc_route_drop(ngx_rtc_worker_t *w, ngx_rtc_route_t *route);
+static void ngx_rtc_route_set(ngx_rtc_route_t *route,
+    const ngx_rtc_path_t *path);
 static void ngx_rtc_route_forward(ngx_rtc_worker_t *w, ngx_pid_t to,
     const ngx_rtc_path_t *path, const u_char *data, size_t len);
 
@@ -135,6 +136,7 @@ ngx_rtc_route_message(ngx_pid_t from, u_char *data, size_t len)
     rcf = ngx_rtc_conf();
     now_us = ngx_callrec_now_us();
 
+    path.tcp = NULL;
     path.forwarded = 1;
 
     p = data;
@@ -190,7 +192,7 @@ ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
                                link);
 
         if (cr_addr_equal(&route->path.remote, &path->remote)) {
-            route->path = *path;
+            ngx_rtc_route_set(route, path);
             return;
         }
     }
@@ -199,7 +201,7 @@ ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     route = ngx_rtc_route_find(w, &path->remote);
 
     if (route != NULL && route->session == s) {
-        route->path = *path;
+        ngx_rtc_route_set(route, path);
         ngx_queue_remove(&route->link);
         ngx_queue_insert_head(&s->routes, &route->link);
         return;
@@ -236,7 +238,7 @@ ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
         return;
     }
 
-    route->path = *path;
+    ngx_rtc_route_set(route, path);
     route->session = s;
     route->owner = ngx_pid;
     route->seen = ngx_current_msec;
@@ -246,7 +248,34 @@ ngx_rtc_route_learn(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     ngx_queue_insert_head(&s->routes, &route->link);
     s->nroutes++;
 
-    ngx_rtc_dir_path(rcf, s->info.session_id, &path->remote);
+    /* a connection is never looked for */
+
+    if (path->tcp == NULL) {
+        ngx_rtc_dir_path(rcf, s->info.session_id, &path->remote);
+    }
+}
+
+
+static void
+ngx_rtc_route_set(ngx_rtc_route_t *route, const ngx_rtc_path_t *path)
+{
+    ngx_rtc_tcp_t  *before;
+
+    before = route->path.tcp;
+    route->path = *path;
+
+    if (before == path->tcp) {
+        return;
+    }
+
+    if (before != NULL) {
+
+        /* the publisher has connected again from the same port */
+
+        ngx_rtc_tcp_routed(before, NULL);
+    }
+
+    ngx_rtc_tcp_routed(path->tcp, route);
 }
 
 
@@ -314,13 +343,7 @@ ngx_rtc_route_request(ngx_rtc_conf_t *rcf, const ngx_rtc_path_t *path,
         }
     }
 
-    if (!ngx_rtc_route_may_look(w)) {
-        return;
-    }
-
-    if (ngx_rtc_dir_credentials(rcf, ours.data, ours.len, &cred) != NGX_OK
-        || cr_stun_verify(stun, cred.pwd, NGX_RTC_PWD_LEN) != CR_OK)
-    {
+    if (ngx_rtc_route_verify(rcf, stun, &ours, &cred) != NGX_OK) {
         return;
     }
 
@@ -347,7 +370,15 @@ ngx_rtc_route_request(ngx_rtc_conf_t *rcf, const ngx_rtc_path_t *path,
         }
 
         if (!w->draining || path->forwarded) {
-            ngx_rtc_route_adopt(rcf, path, cred.id, data, len, now_us);
+
+            /* or another worker was faster: the client asks again */
+
+            s = ngx_rtc_route_adopt(rcf, cred.id);
+
+            if (s != NULL) {
+                ngx_rtc_session_input(rcf, s, path, data, len, now_us);
+            }
+
             return;
         }
 
@@ -367,28 +398,58 @@ ngx_rtc_route_request(ngx_rtc_conf_t *rcf, const ngx_rtc_path_t *path,
 }
 
 
-static void
-ngx_rtc_route_adopt(ngx_rtc_conf_t *rcf, const ngx_rtc_path_t *path,
-    const char *id, u_char *data, size_t len, int64_t now_us)
+static ngx_int_t
+ngx_rtc_route_verify(ngx_rtc_conf_t *rcf, const cr_stun_msg_t *stun,
+    const cr_slice_t *ours, ngx_rtc_credentials_t *cred)
+{
+    if (!ngx_rtc_route_may_look(rcf->worker)
+        || ngx_rtc_dir_credentials(rcf, ours->data, ours->len, cred)
+           != NGX_OK
+        || cr_stun_verify(stun, cred->pwd, NGX_RTC_PWD_LEN) != CR_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_rtc_route_check(ngx_rtc_conf_t *rcf, const u_char *data, size_t len,
+    ngx_rtc_credentials_t *cred)
+{
+    cr_slice_t     ours, theirs;
+    cr_stun_msg_t  stun;
+
+    if (!cr_stun_is_stun(data, len)
+        || cr_stun_parse(data, len, &stun) != CR_OK
+        || stun.type != CR_STUN_BINDING_REQUEST
+        || cr_stun_username(&stun, &ours, &theirs) != CR_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_rtc_route_verify(rcf, &stun, &ours, cred);
+}
+
+
+ngx_rtc_session_t *
+ngx_rtc_route_adopt(ngx_rtc_conf_t *rcf, const char *id)
 {
     ngx_rtc_record_t    rec;
     ngx_rtc_session_t  *s;
 
     if (ngx_rtc_dir_adopt(rcf, id, &rec) != NGX_OK) {
-
-        /* another worker was faster; the client asks again */
-
-        return;
+        return NULL;
     }
 
     s = ngx_rtc_session_open(rcf, &rec);
 
     if (s == NULL) {
         (void) ngx_rtc_dir_remove(rcf, id, ngx_pid, NULL);
-        return;
     }
 
-    ngx_rtc_session_input(rcf, s, path, data, len, now_us);
+    return s;
 }
 
 
@@ -539,9 +600,13 @@ ngx_rtc_route_foreign(ngx_rtc_worker_t *w, const ngx_rtc_path_t *path,
 }
 
 
-static void
+void
 ngx_rtc_route_drop(ngx_rtc_worker_t *w, ngx_rtc_route_t *route)
 {
+    if (route->path.tcp != NULL) {
+        ngx_rtc_tcp_routed(route->path.tcp, NULL);
+    }
+
     ngx_queue_remove(&route->queue);
     ngx_queue_remove(&route->link);
 

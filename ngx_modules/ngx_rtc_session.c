@@ -167,7 +167,10 @@ ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
 
         /* others' datagrams do not use up what it may send */
 
-        s->second_bytes += media ? len : 0;
+        if (media) {
+            s->second_bytes += len;
+            s->tcp = (path->tcp != NULL);
+        }
     }
 
     ngx_rtc_session_after(rcf, s, cr_peer_deadline(s->peer), now_us);
@@ -419,6 +422,14 @@ ngx_rtc_session_stats(ngx_rtc_session_t *s)
         return;
     }
 
+    if (s->tcp_said != s->tcp) {
+        s->tcp_said = s->tcp;
+
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "rtc session %s goes on over %s", s->info.session_id,
+                      s->tcp ? "tcp" : "udp");
+    }
+
     cr_peer_stats(s->peer, &peer);
 
     stats.packets = peer.packets;
@@ -507,8 +518,12 @@ ngx_rtc_session_connected(ngx_rtc_session_t *s)
         return;
     }
 
+    s->tcp = (s->path != NULL && s->path->tcp != NULL);
+    s->tcp_said = s->tcp;
+
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "rtc session %s connected", s->info.session_id);
+                  "rtc session %s connected over %s", s->info.session_id,
+                  s->tcp ? "tcp" : "udp");
 }
 
 
@@ -563,7 +578,14 @@ ngx_rtc_on_send(void *ctx, const cr_addr_t *to, const uint8_t *data,
         path = ngx_rtc_route_path(s, to);
     }
 
-    if (path != NULL) {
+    if (path == NULL) {
+        return;
+    }
+
+    if (path->tcp != NULL) {
+        ngx_rtc_tcp_send(path->tcp, data, len);
+
+    } else {
         ngx_rtc_udp_send(path, to, data, len, ngx_cycle->log);
     }
 }

@@ -18,6 +18,8 @@
 #define NGX_RTC_CONTROL       128
 /* A datagram was never so long in its socket: the clock was set. */
 #define NGX_RTC_QUEUED_MAX_US 1000000
+/* what accept() needs of a listening socket, for a moment */
+#define NGX_RTC_POOL_SIZE     256
 
 /* Big enough for either family, aligned as the kernel wants it. */
 typedef union {
@@ -63,7 +65,8 @@ ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf, ngx_addr_t *addr)
         }
     }
 
-    ls = ngx_create_listening(cf, addr->sockaddr, addr->socklen);
+    ls = ngx_rtc_listening(cf, addr->sockaddr, addr->socklen,
+                           ngx_rtc_udp_handler);
     if (ls == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -71,7 +74,24 @@ ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf, ngx_addr_t *addr)
     ls->type = SOCK_DGRAM;
     ls->reuseport = 1;
     ls->wildcard = ngx_inet_wildcard(addr->sockaddr);
-    ls->handler = ngx_rtc_udp_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_listening_t *
+ngx_rtc_listening(ngx_conf_t *cf, struct sockaddr *sockaddr,
+    socklen_t socklen, ngx_connection_handler_pt handler)
+{
+    ngx_listening_t  *ls;
+
+    ls = ngx_create_listening(cf, sockaddr, socklen);
+    if (ls == NULL) {
+        return NULL;
+    }
+
+    ls->handler = handler;
+    ls->pool_size = NGX_RTC_POOL_SIZE;
     ls->logp = &cf->cycle->new_log;
     ls->log.data = &ls->addr_text;
     ls->log.handler = ngx_accept_log_error;
@@ -80,7 +100,7 @@ ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf, ngx_addr_t *addr)
     ls->ipv6only = 1;
 #endif
 
-    return NGX_CONF_OK;
+    return ls;
 }
 
 
@@ -647,6 +667,7 @@ ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
         }
 
         path.listener = listener;
+        path.tcp = NULL;
         path.local = listener->addr;
         path.forwarded = 0;
 

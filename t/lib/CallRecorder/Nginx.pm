@@ -362,15 +362,22 @@ sub wait_for
 }
 
 
+# That of UDP is TCP's, too.
+
 sub free_port
 {
     my ($proto) = @_;
 
-    my $s = IO::Socket::INET->new(
-        LocalAddr => '127.0.0.1', LocalPort => 0, Proto => $proto,
-        ($proto eq 'tcp' ? (Listen => 1) : ())) or die "free port: $!";
+    for (1 .. 50) {
+        my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+            LocalPort => 0, Listen => 1) or die "free port: $!";
 
-    return $s->sockport;
+        return $tcp->sockport if $proto eq 'tcp'
+            || IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                LocalPort => $tcp->sockport, Proto => 'udp');
+    }
+
+    die "no free port\n";
 }
 
 

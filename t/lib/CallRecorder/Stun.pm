@@ -12,7 +12,7 @@ use Compress::Zlib qw(crc32);
 use Digest::SHA qw(hmac_sha1);
 use IO::Select;
 use IO::Socket::IP;
-use Socket qw(SOCK_DGRAM);
+use Socket qw(SOCK_DGRAM SOCK_STREAM);
 
 use constant COOKIE => 0x2112A442;
 
@@ -123,6 +123,61 @@ sub ask
     }
 
     return;
+}
+
+
+# A connection to the server's TCP port, and datagrams over it (RFC 4571).
+
+sub stream
+{
+    my ($host, $port) = @_;
+
+    return IO::Socket::IP->new(PeerHost => $host, PeerPort => $port,
+        Type => SOCK_STREAM) // die "tcp connection: $!";
+}
+
+
+sub framed
+{
+    return join '', map { pack 'n/a*', $_ } @_;
+}
+
+
+# All bytes until the other side closes, or nothing comes for so long; and
+# whether it has closed.
+
+sub slurp
+{
+    my ($socket, $seconds) = @_;
+
+    my $text = '';
+
+    while (IO::Select->new($socket)->can_read($seconds)) {
+        my $n = sysread $socket, $text, 65536, length $text;
+        return ($text, 1) if !$n;
+    }
+
+    return ($text, 0);
+}
+
+
+# The next datagram, parsed, or nothing.
+
+sub next_frame
+{
+    my ($socket, $seconds) = @_;
+
+    my $text = '';
+
+    while (length $text < 2 || length $text < 2 + unpack 'n', $text) {
+        my $want = length $text < 2 ? 2 - length $text
+            : 2 + unpack('n', $text) - length $text;
+
+        IO::Select->new($socket)->can_read($seconds // 5) or return;
+        sysread $socket, $text, $want, length $text or return;
+    }
+
+    return parse(substr $text, 2);
 }
 
 

@@ -10,7 +10,8 @@
  *   clients.c    offers of known clients
  *   media.c      frames out of IVF, Annex B and Ogg files
  *   packets.c    frames to RTP packets
- *   transport.c  ICE, DTLS, SRTP and RTCP over one UDP socket
+ *   transport.c  ICE, DTLS, SRTP and RTCP over one UDP socket, or
+ *   stream.c     over one TCP connection
  *
  * What each has of its own are send_frame() and send_again().
  */
@@ -29,6 +30,7 @@
 #include "base/media.h"
 #include "dtls/dtls.h"
 #include "srtp/srtp.h"
+#include "stun/frame.h"
 
 
 #define AUDIO               0
@@ -76,6 +78,9 @@ typedef struct {
     uint64_t     seed;
     bool         wrong_fingerprint;
     bool         ipv6;
+    bool         tcp;            /* to the TCP candidate */
+    bool         to_tcp;         /* the other address is a TCP connection */
+    unsigned     split;          /* bytes of a write to it, at most */
     const char  *via;            /* host:port instead of the candidate's */
     const char  *log;            /* a file for what was sent */
     double       linger;         /* seconds that repetitions go on */
@@ -127,7 +132,9 @@ typedef struct {
     bool                     active;
     bool                     taken[2];
     socklen_t                addr_len;
-    struct sockaddr_storage  addr;
+    struct sockaddr_storage  addr;           /* of UDP */
+    socklen_t                tcp_len;
+    struct sockaddr_storage  tcp;
 } answer_t;
 
 
@@ -158,6 +165,9 @@ typedef struct {
     answer_t         answer;
 
     int              fd;
+    bool             over_tcp;
+    cr_framing_t     framing;
+    uint8_t          frame[CR_FRAMING_HEAD + DATAGRAM_MAX];
     int64_t          now_us;
     int64_t          started_us;
     int64_t          connected_us;   /* 0: not yet */
@@ -251,6 +261,7 @@ void send_again(publisher_t *p, unsigned which, uint16_t seq);
 /* transport.c */
 const char *transport_open(publisher_t *p);
 void transport_close(publisher_t *p);
+void transport_input(publisher_t *p, uint8_t *data, size_t len);
 /* Takes the datagrams that are there. */
 void transport_read(publisher_t *p);
 /* Does what is due. */
@@ -259,6 +270,13 @@ void transport_due(publisher_t *p);
 void transport_run(publisher_t *p, int64_t until_us);
 void transport_send_rtp(publisher_t *p, uint8_t *data, size_t len);
 void transport_send_raw(publisher_t *p, const uint8_t *data, size_t len);
+/* stream.c */
+/* A descriptor, or -1. */
+int stream_connect(const publisher_t *p);
+/* Waits for room. */
+void stream_send(publisher_t *p, const uint8_t *data, size_t len);
+void stream_read(publisher_t *p);
+
 /* BYE and close_notify. */
 void transport_bye(publisher_t *p);
 int64_t monotonic_us(void);

@@ -150,7 +150,8 @@ sdp_offer(const publisher_t *p, char *buf, size_t size)
 
 
 static void
-sdp_address(answer_t *a, const char *host, const char *port, int family)
+sdp_address(struct sockaddr_storage *addr, socklen_t *len, const char *host,
+    const char *port, int family)
 {
     struct addrinfo  hints, *list;
 
@@ -160,8 +161,8 @@ sdp_address(answer_t *a, const char *host, const char *port, int family)
     hints.ai_flags = AI_NUMERICHOST;
 
     if (getaddrinfo(host, port, &hints, &list) == 0) {
-        memcpy(&a->addr, list->ai_addr, list->ai_addrlen);
-        a->addr_len = list->ai_addrlen;
+        memcpy(addr, list->ai_addr, list->ai_addrlen);
+        *len = list->ai_addrlen;
         freeaddrinfo(list);
     }
 }
@@ -171,17 +172,27 @@ sdp_address(answer_t *a, const char *host, const char *port, int family)
 static void
 sdp_candidate(answer_t *a, const char *value, bool ipv6)
 {
-    char  transport[8], host[64], port[8], type[16];
+    int   family;
+    char  transport[8], host[64], port[8], type[16], tcptype[16];
 
-    if (a->addr_len != 0
-        || sscanf(value, "%*s %*s %7s %*s %63s %7s typ %15s", transport,
-                  host, port, type) != 4
-        || strcasecmp(transport, "udp") != 0)
+    tcptype[0] = '\0';
+    family = ipv6 ? AF_INET6 : AF_UNSPEC;
+
+    if (sscanf(value, "%*s %*s %7s %*s %63s %7s typ %15s tcptype %15s",
+               transport, host, port, type, tcptype) < 4)
     {
         return;
     }
 
-    sdp_address(a, host, port, ipv6 ? AF_INET6 : AF_UNSPEC);
+    if (a->addr_len == 0 && strcasecmp(transport, "udp") == 0) {
+        sdp_address(&a->addr, &a->addr_len, host, port, family);
+    }
+
+    if (a->tcp_len == 0 && strcasecmp(transport, "tcp") == 0
+        && strcmp(tcptype, "passive") == 0)
+    {
+        sdp_address(&a->tcp, &a->tcp_len, host, port, family);
+    }
 }
 
 
@@ -244,11 +255,16 @@ sdp_answer(publisher_t *p, const char *sdp)
     if (p->options.via != NULL
         && sscanf(p->options.via, "%63[^:]:%7s", host, port) == 2)
     {
-        sdp_address(a, host, port, AF_UNSPEC);
+        sdp_address(&a->addr, &a->addr_len, host, port, AF_UNSPEC);
+        sdp_address(&a->tcp, &a->tcp_len, host, port, AF_UNSPEC);
     }
 
     if (a->addr_len == 0) {
         return "the answer has no UDP candidate";
+    }
+
+    if (a->tcp_len == 0 && (p->options.tcp || p->options.to_tcp)) {
+        return "the answer has no TCP candidate";
     }
 
     if (!a->taken[AUDIO] && !a->taken[VIDEO]) {

@@ -26,6 +26,9 @@
 #define NTP_EPOCH        2208988800u
 
 
+static int transport_udp(const publisher_t *p);
+
+
 int64_t
 monotonic_us(void)
 {
@@ -40,6 +43,11 @@ monotonic_us(void)
 void
 transport_send_raw(publisher_t *p, const uint8_t *data, size_t len)
 {
+    if (p->over_tcp) {
+        stream_send(p, data, len);
+        return;
+    }
+
     /* a refusal shows as silence */
     (void) send(p->fd, data, len, MSG_NOSIGNAL);
 }
@@ -53,20 +61,13 @@ on_dtls(void *ctx, const uint8_t *data, size_t len)
 
 
 static bool
-transport_socket(publisher_t *p)
+transport_socket(publisher_t *p, bool tcp)
 {
     int  fd;
 
-    fd = socket(p->answer.addr.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    fd = tcp ? stream_connect(p) : transport_udp(p);
 
-    if (fd == -1
-        || connect(fd, (struct sockaddr *) &p->answer.addr,
-                   p->answer.addr_len) != 0)
-    {
-        if (fd != -1) {
-            close(fd);
-        }
-
+    if (fd == -1) {
         return false;
     }
 
@@ -75,8 +76,29 @@ transport_socket(publisher_t *p)
     }
 
     p->fd = fd;
+    p->over_tcp = tcp;
+    cr_framing_init(&p->framing, p->frame, DATAGRAM_MAX);
 
     return true;
+}
+
+
+static int
+transport_udp(const publisher_t *p)
+{
+    int  fd;
+
+    fd = socket(p->answer.addr.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    if (fd != -1
+        && connect(fd, (const struct sockaddr *) &p->answer.addr,
+                   p->answer.addr_len) != 0)
+    {
+        close(fd);
+        return -1;
+    }
+
+    return fd;
 }
 
 
@@ -119,7 +141,11 @@ transport_open(publisher_t *p)
         return "a DTLS MTU is refused";
     }
 
-    return transport_socket(p) ? NULL : "no UDP socket";
+    if (!transport_socket(p, p->options.tcp)) {
+        return p->options.tcp ? "no TCP connection" : "no UDP socket";
+    }
+
+    return NULL;
 }
 
 
@@ -296,7 +322,7 @@ transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
 }
 
 
-static void
+void
 transport_input(publisher_t *p, uint8_t *data, size_t len)
 {
     cr_stun_msg_t  msg;
@@ -414,7 +440,8 @@ transport_due(publisher_t *p)
     migrate_us = p->connected_us + (int64_t) (p->options.migrate * 1000000);
 
     if (p->options.migrate > 0 && !p->migrated && p->now_us >= migrate_us) {
-        p->migrated = transport_socket(p);
+        p->migrated = transport_socket(p, p->options.tcp
+                                          || p->options.to_tcp);
         transport_stun(p);
     }
 
@@ -442,6 +469,11 @@ transport_read(publisher_t *p)
 {
     ssize_t  n;
     uint8_t  buf[DATAGRAM_MAX];
+
+    if (p->over_tcp) {
+        stream_read(p);
+        return;
+    }
 
     while ((n = recv(p->fd, buf, sizeof(buf), 0)) >= 0) {
         transport_input(p, buf, (size_t) n);

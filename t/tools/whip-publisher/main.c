@@ -29,6 +29,9 @@ static const char  usage[] =
     "  --dtls-mtu N         datagrams of the handshake\n"
     "  --loss PCT --seed N  own packets that are not sent\n"
     "  --migrate S          another address after so many seconds\n"
+    "  --tcp                to a TCP candidate\n"
+    "  --to-tcp             the address of --migrate is one\n"
+    "  --split N            bytes of a write to it, at most\n"
     "  --ipv6               to an IPv6 candidate\n"
     "  --via HOST:PORT      instead of the candidate\n"
     "  --log FILE           a line for each frame\n"
@@ -117,6 +120,9 @@ options_parse(options_t *o, int argc, char **argv)
         { "turn", required_argument, NULL, 'T' },
         { "drop", required_argument, NULL, 'o' },
         { "repeat-late", required_argument, NULL, 'r' },
+        { "tcp", no_argument, NULL, 'c' },
+        { "to-tcp", no_argument, NULL, 'O' },
+        { "split", required_argument, NULL, 'x' },
         { "ipv6", no_argument, NULL, '6' },
         { "via", required_argument, NULL, 'i' },
         { "log", required_argument, NULL, 'L' },
@@ -157,6 +163,9 @@ options_parse(options_t *o, int argc, char **argv)
         case 'T': o->turn = (unsigned) atoi(optarg); break;
         case 'o': o->drop = (unsigned) atoi(optarg); break;
         case 'r': o->repeat_late = (unsigned) atoi(optarg); break;
+        case 'c': o->tcp = true; break;
+        case 'O': o->to_tcp = true; break;
+        case 'x': o->split = (unsigned) atoi(optarg); break;
         case '6': o->ipv6 = true; break;
         case 'i': o->via = optarg; break;
         case 'L': o->log = optarg; break;
