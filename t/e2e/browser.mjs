@@ -3,7 +3,8 @@
  * on the page that conf/html serves.
  *
  *     node browser.mjs [--firefox] [--video FILE.y4m|FILE.mjpeg]
- *         [--audio FILE.wav] [--measure] [--ledger] [--screenshot FILE] URL
+ *         [--audio FILE.wav] [--measure] [--ledger] [--steps FILE.mjs]
+ *         [--screenshot FILE] URL
  *
  * Prints a JSON line for each event: {"event":"connected","ms":..,"pid":..}
  * once, {"event":"rate","kbps":..,"state":..} every second, {"event":"left"}
@@ -16,11 +17,15 @@
  *
  * --measure adds {"event":"source"} of source-meter.js (Chromium), --ledger
  * {"event":"ledger"} of frame-ledger.js, which the page must have.
+ *
+ * --steps (Chromium) runs the module's init() in the page before its own
+ * scripts, and its steps(page, step) once it publishes; step(name) says
+ * {"event":"step","name":..,"at":..} and, behind the last one, "done".
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -36,9 +41,12 @@ const { values: opt, positionals: [url] } = parseArgs({
         audio: { type: 'string' },
         measure: { type: 'boolean' },
         ledger: { type: 'boolean' },
+        steps: { type: 'string' },
         screenshot: { type: 'string' },
     },
 });
+
+const steps = opt.steps ? await import(resolve(opt.steps)) : null;
 
 const CONNECT_TIMEOUT_MS = 60000;
 
@@ -86,7 +94,12 @@ async function launchChromium() {
         });
     }
 
+    if (steps) {
+        await page.addInitScript(steps.init);
+    }
+
     return {
+        raw: page,
         goto: (to) => page.goto(to),
         evaluate: (fn) => page.evaluate(fn),
         screenshot: (options) => page.screenshot(options),
@@ -145,6 +158,13 @@ try {
             say('rate', rate);
         }
     }, 1000);
+
+    if (steps) {
+        const step = (name) => say('step', { name, at: Date.now() });
+
+        await steps.steps(page.raw, step);
+        step('done');
+    }
 
     await new Promise((resolve) => {
         createInterface({ input: process.stdin })

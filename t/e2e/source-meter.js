@@ -9,12 +9,16 @@
  * came with the least delay ties each of them to the page's.
  */
 
-const flashes = [], beeps = [];
-let videoDelay = Infinity, audioDelay = Infinity;
+/* of each device: { kind, times, delay } */
+const devices = [];
+
+const timesOf = (kind) => devices.filter((d) => d.kind === kind)
+    .flatMap((d) => d.times.map((t) => t + d.delay));
 
 window.sourceMeter = () => ({
-    flashes: flashes.map((t) => t + videoDelay),
-    beeps: beeps.map((t) => t + audioDelay),
+    origin: performance.timeOrigin,
+    flashes: timesOf('video'),
+    beeps: timesOf('audio'),
 });
 
 const getUserMedia = navigator.mediaDevices.getUserMedia
@@ -23,21 +27,29 @@ const getUserMedia = navigator.mediaDevices.getUserMedia
 navigator.mediaDevices.getUserMedia = async (constraints) => {
     const stream = await getUserMedia(constraints);
 
-    watchVideo(stream.getVideoTracks()[0].clone());
-    watchAudio(stream.getAudioTracks()[0].clone());
+    for (const track of stream.getTracks()) {
+        const device = { kind: track.kind, times: [], delay: Infinity };
+
+        devices.push(device);
+        (track.kind === 'video' ? watchVideo : watchAudio)(track, device);
+    }
 
     return stream;
 };
 
 
-async function* media(track) {
+/* Of a copy, which nobody mutes, for as long as the track is used. */
+async function* media(original) {
+    const track = original.clone();
     const reader = new MediaStreamTrackProcessor({ track }).readable
         .getReader();
 
     for (;;) {
         const { done, value } = await reader.read();
 
-        if (done) {
+        if (done || original.readyState === 'ended') {
+            value?.close();
+            track.stop();
             return;
         }
 
@@ -48,20 +60,20 @@ async function* media(track) {
 
 
 /* The luma of a corner: 255 in a flash, much less on every card. */
-async function watchVideo(track) {
+async function watchVideo(track, device) {
     const rect = { x: 0, y: 0, width: 16, height: 16 };
     let bytes, bright = true;
 
     for await (const frame of media(track)) {
         const time = frame.timestamp / 1000;
 
-        videoDelay = Math.min(videoDelay, performance.now() - time);
+        device.delay = Math.min(device.delay, performance.now() - time);
 
         bytes ??= new Uint8Array(frame.allocationSize({ rect }));
         await frame.copyTo(bytes, { rect });
 
         if (bytes[0] > 220 && !bright) {
-            flashes.push(time);
+            device.times.push(time);
         }
 
         bright = bytes[0] > 220;
@@ -69,7 +81,7 @@ async function watchVideo(track) {
 }
 
 
-async function watchAudio(track) {
+async function watchAudio(track, device) {
     let samples, quiet = 0;
 
     for await (const data of media(track)) {
@@ -77,8 +89,8 @@ async function watchAudio(track) {
         const ms = 1000 / data.sampleRate;
 
         /* it comes when its last sample has been heard */
-        audioDelay = Math.min(audioDelay, performance.now()
-                              - (time + data.numberOfFrames * ms));
+        device.delay = Math.min(device.delay, performance.now()
+                                - (time + data.numberOfFrames * ms));
 
         samples ??= new Float32Array(data.numberOfFrames);
         data.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
@@ -91,7 +103,7 @@ async function watchAudio(track) {
 
             /* after 100 ms of silence */
             if (quiet > data.sampleRate / 10) {
-                beeps.push(time + i * ms);
+                device.times.push(time + i * ms);
             }
 
             quiet = 0;

@@ -123,6 +123,13 @@ $rec = beside(8500, { start => 2000 }, clocks(2000000, 0),
 in_sync('a later correction', $rec,
     [2000, 3000, 4000, 5100, 6100, 7100]);
 
+# what is known later of an earlier time takes the place of all from there on
+
+$rec = beside(8500, { start => 2000 }, clocks(2000000, 0),
+    clocks(4500000, 100000), clocks(3500000, 50000));
+in_sync('a correction of the past', $rec,
+    [2000, 3000, 4050, 5050, 6050, 7050]);
+
 # only one track is shifted: clocks are per track
 
 $rec = beside(8500, { start => 2000 }, (clocks(2000000, 80000))[1]);

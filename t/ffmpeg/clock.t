@@ -16,6 +16,9 @@ use File::Temp ();
 use List::Util qw(max min);
 use Test::More;
 
+use CallRecorder::Media qw(median run);
+use CallRecorder::Mix;
+
 
 # milliseconds
 use constant {
@@ -25,7 +28,6 @@ use constant {
 };
 
 my $seconds = 600;
-my ($w, $h, $fps) = (128, 72, 120);
 
 # as t/tools/clockcall has them, and how many flashes and beeps may be
 # missing: a change of the SSRC takes 0.3 s, and after a pause a picture
@@ -45,7 +47,9 @@ my @hz = map { 600 + 400 * $_ } 0 .. $#people;
 content();
 
 my %truth = call();
-my ($seen, $heard) = mix();
+my ($seen, $heard) = CallRecorder::Mix::flashes_and_beeps("$tmp/rec",
+    size => '128x72', rate => 120, places => [ @places, @before ],
+    tones => \@hz);
 my %off;
 
 for my $i (0 .. $#people) {
@@ -129,9 +133,7 @@ sub content {
 
 
 sub ffmpeg {
-    my @cmd = (qw(/usr/bin/ffmpeg -v error -nostdin -y), @_);
-
-    system(@cmd) == 0 or die "@cmd failed";
+    run(qw(/usr/bin/ffmpeg -v error -nostdin -y), @_);
 }
 
 
@@ -141,67 +143,18 @@ sub call {
 
     mkdir "$tmp/rec" or die $!;
 
-    open my $fh, '-|', "$tools/clockcall", $seconds, "$tmp/rec",
-        "$tmp/video.ivf", map { "$tmp/sound$_.ogg" } 0 .. $#people
-        or die $!;
-
-    while (<$fh>) {
+    for (split /\n/, run("$tools/clockcall", $seconds, "$tmp/rec",
+        "$tmp/video.ivf", map { "$tmp/sound$_.ogg" } 0 .. $#people))
+    {
         my ($who, $what, $us) = split;
         push @{ $truth{$who}{$what} }, $us / 1000;
     }
 
-    close $fh or die 'clockcall failed';
     return %truth;
 }
 
 
-# The mix is looked at while it is made: it has a gigabyte.
-sub mix {
-    my $ffmpeg = $ENV{FFMPEG} // die "FFMPEG names no ffmpeg of ours\n";
-    my $points = join ' ', map { join ',', @$_ } @places, @before;
-
-    open my $fh, '-|', "$ffmpeg -nostdin -v error -filter_complex "
-        . "'callmix=dir=$tmp/rec:size=${w}x$h:rate=$fps:gap=0[v][a]' "
-        . "-map '[v]' -c:v rawvideo -f rawvideo pipe:1 "
-        . "-map '[a]' -ac 1 -c:a pcm_f32le -f f32le -y $tmp/a.f32 "
-        . "| $tools/flashes ${w}x$h $fps $points" or die $!;
-    my %seen = events($fh);
-    close $fh or die 'the mix failed';
-
-    open $fh, '-|', "$tools/flashes tones @hz < $tmp/a.f32" or die $!;
-    my %heard = events($fh);
-    close $fh or die 'flashes failed';
-
-    return \%seen, \%heard;
-}
-
-
-sub events {
-    my ($fh) = @_;
-    my %events;
-
-    while (<$fh>) {
-        my ($which, $us) = split;
-
-        if ($which eq 'length') {
-            $events{length} = $us / 1000;
-        } else {
-            push @{ $events{$which} }, $us / 1000;
-        }
-    }
-
-    return %events;
-}
-
-
 # ---- measuring it ----
-
-sub median {
-    my @sorted = sort { $a <=> $b } @_;
-
-    return $sorted[ $#sorted / 2 ];
-}
-
 
 # [time of capture, how late it is in the mix or undef] of each.
 sub errors {

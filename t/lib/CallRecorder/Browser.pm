@@ -93,7 +93,7 @@ sub page
 
 
 # browser(RECORDER, PARTICIPANT, firefox => 1, video => FILE, audio => FILE,
-# ledger => 1, query => 'a=b') starts Chromium or Firefox on the recorder's
+# ledger => 1, measure => 1, steps => FILE, query => 'a=b') starts Chromium or Firefox on the recorder's
 # page, which publishes at once.
 sub browser
 {
@@ -104,9 +104,10 @@ sub browser
     my $page = $opt{ledger} ? ledger_page($rec) : 'index.html';
     my $url = "http://127.0.0.1:$rec->{http}/$page?call=$rec->{call}"
         . "&join=1&raw-audio=1&" . ($opt{query} // '') . "#token=$token";
-    my @args = map { $opt{$_} ? ("--$_", $opt{$_}) : () } qw(video audio);
+    my @args = map { $opt{$_} ? ("--$_", $opt{$_}) : () }
+        qw(video audio steps);
 
-    push @args, map { $opt{$_} ? "--$_" : () } qw(firefox ledger);
+    push @args, map { $opt{$_} ? "--$_" : () } qw(firefox ledger measure);
 
     pipe my $read, my $write or die "pipe: $!";
 

@@ -257,6 +257,49 @@ sub samples { return $_[0]{samples} }
 sub log     { return $_[0]{log} }
 
 
+# Of long recordings: mixes any folder and returns when places of the picture
+# become bright and when tones (multiples of 100 Hz) begin, in milliseconds of
+# the mix: ({ PLACE => [...], length => ms }, { TONE => [...], length => ms }),
+# both counted from 0.  size, rate, places => [[x, y], ...], tones => [Hz, ...].
+# Nothing but the sound is kept meanwhile: pictures would be gigabytes.
+
+sub flashes_and_beeps {
+    my ($dir, %arg) = @_;
+    my $tmp = File::Temp->newdir('callmix-XXXXXX', TMPDIR => 1);
+    my $tools = $ENV{TOOLS} // die "TOOLS names no folder\n";
+    my $places = join ' ', map { join ',', @$_ } @{$arg{places}};
+
+    my $seen = _times(ffmpeg() . " -nostdin -v error -filter_complex "
+        . "'callmix=dir=$dir:size=$arg{size}:rate=$arg{rate}:gap=0[v][a]' "
+        . "-map '[v]' -c:v rawvideo -f rawvideo pipe:1 "
+        . "-map '[a]' -ac 1 -c:a pcm_f32le -f f32le -y $tmp/a.f32 "
+        . "| $tools/flashes $arg{size} $arg{rate} $places");
+
+    return $seen, _times("$tools/flashes tones @{$arg{tones}} < $tmp/a.f32");
+}
+
+
+sub _times {
+    my ($command) = @_;
+    my %times;
+
+    open my $fh, '-|', $command or die "$command: $!";
+
+    while (<$fh>) {
+        my ($which, $us) = split;
+
+        if ($which eq 'length') {
+            $times{length} = $us / 1000;
+        } else {
+            push @{ $times{$which} }, $us / 1000;
+        }
+    }
+
+    close $fh or die "failed: $command";
+    return \%times;
+}
+
+
 # (Y, U, V) of a pixel of a frame.
 
 sub pixel {
