@@ -23,21 +23,36 @@ my $BIN = $CallRecorder::Recorder::BIN;
 my $TAIL_US = 1_000_000;
 
 
-# Starts a relay in front of a UDP port: { pid, out, port }.
+# Starts a relay in front of a UDP port: { pid, out, in, port }.
 sub relay
 {
     my ($to, @options) = @_;
+
+    pipe my $commands, my $in or die "pipe: $!\n";
+    $in->autoflush(1);
 
     my $pid = open my $out, '-|';
     defined $pid or die "fork: $!\n";
 
     if ($pid == 0) {
+        open STDIN, '<&', $commands;
+        close $in;
         exec "$BIN/relay", '--to', $to, @options or POSIX::_exit(127);
     }
 
     my $line = <$out> // die "relay @options: it does not start\n";
 
-    return { pid => $pid, out => $out, port => decode_json($line)->{port} };
+    return { pid => $pid, out => $out, in => $in,
+             port => decode_json($line)->{port} };
+}
+
+
+# Changes an option of its while it runs: relay_set($relay, 'up-rate', 400).
+sub relay_set
+{
+    my ($relay, $option, $value) = @_;
+
+    print { $relay->{in} } "$option $value\n";
 }
 
 

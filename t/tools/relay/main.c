@@ -5,7 +5,8 @@
  * Passes datagrams on between publishers and a server, and loses, delays,
  * reorders and repeats them.  Each publisher gets a socket of its own towards
  * the server.  Says {"port":N} when it is ready, and in a line of JSON what it
- * did when SIGTERM or SIGINT comes.  Exit status: 0, 1 no socket, 2 wrong
+ * did when SIGTERM or SIGINT comes.  A line "up-rate 400" on standard input
+ * changes what the option of that name said.  Exit status: 0, 1 no socket, 2 wrong
  * usage.
  */
 
@@ -84,6 +85,7 @@ static source_t    sources[SOURCES];
 static unsigned    nsources;
 static int         listening;
 static uint16_t    server_port;
+static bool        commanded = true;         /* standard input is open */
 static uint64_t    seed = 1;
 static double      hopeless;
 static unsigned    spare;
@@ -379,12 +381,44 @@ deliver(void)
 }
 
 
+/* What standard input says; a line comes in one piece. */
+static void
+command(void)
+{
+    char     buf[512], *line, *rest, *value;
+    ssize_t  n;
+
+    n = read(STDIN_FILENO, buf, sizeof(buf) - 1);
+
+    if (n <= 0) {
+        commanded = false;
+        return;
+    }
+
+    buf[n] = '\0';
+
+    for (line = strtok_r(buf, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+    {
+        value = strchr(line, ' ');
+
+        if (value != NULL) {
+            *value++ = '\0';
+        }
+
+        if (value == NULL || !option_profile(line, value)) {
+            fprintf(stderr, "relay: \"%s\" is no option\n", line);
+        }
+    }
+}
+
+
 static void
 run(void)
 {
     int64_t          wait_us;
     unsigned         i, n;
-    struct pollfd    fds[SOURCES + 1];
+    struct pollfd    fds[SOURCES + 2];
     struct timespec  timeout;
 
     while (!stopped) {
@@ -408,13 +442,20 @@ run(void)
             fds[i + 1].fd = sources[i].fd;
         }
 
-        for (i = 0; i <= n; i++) {
+        /* one that is closed is not looked at */
+        fds[n + 1].fd = commanded ? STDIN_FILENO : -1;
+
+        for (i = 0; i <= n + 1; i++) {
             fds[i].events = POLLIN;
             fds[i].revents = 0;
         }
 
-        if (ppoll(fds, n + 1, &timeout, NULL) <= 0) {
+        if (ppoll(fds, n + 2, &timeout, NULL) <= 0) {
             continue;
+        }
+
+        if (fds[n + 1].revents != 0) {
+            command();
         }
 
         for (i = 0; i <= n; i++) {

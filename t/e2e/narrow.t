@@ -1,0 +1,161 @@
+#!/usr/bin/perl
+
+# Copyright (C) The call recorder authors
+#
+# A real browser behind a path that becomes narrow, and wide again: what it
+# sends follows, and nothing that it sent is missing in the recording.  Once
+# with transport-wide feedback, once with REMB, as for clients without that.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use CallRecorder::Browser qw(browser page);
+use CallRecorder::Ledger qw(recorded);
+use CallRecorder::Loss;
+use CallRecorder::Media qw(run);
+use CallRecorder::Nginx;
+use CallRecorder::Recorder;
+use Test::More;
+
+# a loaded machine encodes slowly, so it has time to get there
+my $seconds = 90;
+my $max_kbps = 1500;
+my $wide_kbps = 900;
+my $narrow_kbps = 400;
+
+my $relay;
+
+END { kill KILL => $relay->{pid} if $relay && $relay->{pid}; }
+
+subtest 'transport-wide feedback' => sub { narrow(sub { }) };
+subtest 'REMB' => sub { narrow(\&without_transport_cc) };
+
+done_testing();
+
+
+sub narrow
+{
+    my ($prepare) = @_;
+
+    my $port = CallRecorder::Nginx::free_port('udp');
+    my $rec = CallRecorder::Recorder->new(
+        mix => 'recording_mix off;',
+        rtc => "max_bitrate ${max_kbps}k; public_address 127.0.0.1:$port;",
+        page());
+
+    $relay = CallRecorder::Loss::relay($rec->{udp}, '--listen', $port,
+        '--delay', 20);
+    $prepare->($rec);
+
+    my $camera = "$rec->{dir}/noise.mjpeg";
+
+    run(qw(ffmpeg -v error -f lavfi -i),
+        'color=gray:s=640x480:r=20:d=3,noise=alls=60:allf=t+u',
+        qw(-c:v mjpeg -q:v 8 -pix_fmt yuvj420p -huffman default), $camera);
+
+    my $id = $rec->start_recording;
+    my $browser = browser($rec, 'alice', ledger => 1, video => $camera,
+                          query => 'codec=vp8');
+
+    ok $browser->wait_event('connected', 60), 'it publishes'
+        or return diag $browser->said . $rec->error_log;
+
+    ok follows($rec, $browser, sub { $_[0] > $wide_kbps }),
+        "it gets over $wide_kbps kbit/s";
+
+    CallRecorder::Loss::relay_set($relay, 'up-rate', $narrow_kbps);
+    ok follows($rec, $browser, sub { $_[0] > 0 && $_[0] < $narrow_kbps }),
+        "on a path of $narrow_kbps kbit/s it sends less than that";
+
+    # some of it for the disk, with the keyframe of a chunk
+    sleep 6;
+    CallRecorder::Loss::relay_set($relay, 'up-rate', 0);
+    ok follows($rec, $browser, sub { $_[0] > $wide_kbps }),
+        "then more than $wide_kbps kbit/s again";
+
+    diag 'kbit/s each second: ', join ' ',
+        map { $_->{kbps} } $browser->events('rate');
+
+    $rec->stop_recording;
+    $browser->leave;
+    ok $browser->wait_event('left', 30), 'it leaves' or diag $browser->said;
+
+    my $network = CallRecorder::Loss::relay_stop($relay);
+
+    cmp_ok $network->{up}{overflowed}, '>', 0, 'packets were dropped';
+    is $rec->wait_status($id, 'completed')->{status}, 'completed',
+        'the recording is completed';
+    nothing_missing($rec, $id, $browser);
+
+    $rec->stop;
+}
+
+
+# Whether three seconds in a row, from now on, are so.
+sub follows
+{
+    my ($rec, $browser, $so) = @_;
+
+    my $from = () = $browser->events('rate');
+
+    return $rec->wait_for(sub {
+        my @rates = map { $_->{kbps} } $browser->events('rate');
+        my $row = 0;
+
+        for my $kbps (@rates[ $from .. $#rates ]) {
+            $row = $so->($kbps) ? $row + 1 : 0;
+            return 1 if $row == 3;
+        }
+
+        return 0;
+    }, $seconds);
+}
+
+
+# Each picture that the browser sent is there, from the first recorded one to
+# the last; sound, which it does not repeat, is at least accounted for.
+sub nothing_missing
+{
+    my ($rec, $id, $browser) = @_;
+
+    my ($sent) = $browser->events('ledger');
+    my @got = @{ recorded($rec, $id, 'alice')->{video} };
+    my (undef, $n) = CallRecorder::Ledger::longest(\@got, $sent->{video});
+
+    is $n, scalar @got, 'picture by picture it is what was sent'
+        or diag 'of ', scalar @{ $sent->{video} }, ' that were sent';
+    cmp_ok scalar @got, '>', 100, 'and there are many';
+
+    my @journal = $rec->journal($id);
+    my %kind = map { $_->{track} => $_->{kind} }
+        grep { $_->{ev} eq 'track' } @journal;
+
+    is_deeply [ grep { $_->{ev} eq 'gap' && $kind{ $_->{track} } eq 'video'
+                       && $_->{packets} != 0 } @journal ], [],
+        'no packet of the video is given up';
+
+    my ($ended) = $rec->error_log =~ /session \S+ ended: \S+, (.*)/;
+    diag $ended // 'no end in the log';
+}
+
+
+# What the browser offers of it does not reach the server.
+sub without_transport_cc
+{
+    my ($rec) = @_;
+
+    my $file = "$rec->{dir}/html/whip.js";
+    my $text = $rec->slurp('html/whip.js');
+
+    $text =~ s{body: pc\.localDescription\.sdp}{$&
+                .replace(/a=rtcp-fb:\\d+ transport-cc\\r\\n/g, '')
+                .replace(/a=extmap:\\d+ \\S*transport-wide-cc\\S*\\r\\n/g, '')}
+        or die "whip.js posts something else\n";
+
+    open my $f, '>', $file or die "$file: $!\n";
+    print $f $text;
+    close $f or die "$file: $!\n";
+}
