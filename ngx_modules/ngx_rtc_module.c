@@ -141,6 +141,20 @@ static ngx_command_t  ngx_rtc_commands[] = {
       offsetof(ngx_rtc_conf_t, nack_timeout),
       NULL },
 
+    { ngx_string("nack_interval"),
+      NGX_RTC_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_rtc_conf_t, nack_interval),
+      NULL },
+
+    { ngx_string("nack_list"),
+      NGX_RTC_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_rtc_conf_t, nack_list),
+      &ngx_rtc_positive },
+
     { ngx_string("codecs"),
       NGX_RTC_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
       ngx_rtc_codecs,
@@ -203,6 +217,8 @@ ngx_rtc_create_conf(ngx_cycle_t *cycle)
     rcf->connect_timeout = NGX_CONF_UNSET_MSEC;
     rcf->session_timeout = NGX_CONF_UNSET_MSEC;
     rcf->nack_timeout = NGX_CONF_UNSET_MSEC;
+    rcf->nack_interval = NGX_CONF_UNSET_MSEC;
+    rcf->nack_list = NGX_CONF_UNSET;
 
     return rcf;
 }
@@ -235,7 +251,9 @@ ngx_rtc_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_conf_init_size_value(rcf->recv_buffer, 4 * 1024 * 1024);
     ngx_conf_init_msec_value(rcf->connect_timeout, 30000);
     ngx_conf_init_msec_value(rcf->session_timeout, 30000);
-    ngx_conf_init_msec_value(rcf->nack_timeout, 2000);
+    ngx_conf_init_msec_value(rcf->nack_timeout, 3000);
+    ngx_conf_init_msec_value(rcf->nack_interval, 10);
+    ngx_conf_init_value(rcf->nack_list, 4096);
 
     if (rcf->sdp.codecs[0] == CR_CODEC_NONE) {
         for (i = 1; i < CR_CODEC_COUNT; i++) {

@@ -101,6 +101,8 @@ typedef struct {
     ngx_msec_t               connect_timeout;
     ngx_msec_t               session_timeout;
     ngx_msec_t               nack_timeout;
+    ngx_msec_t               nack_interval;
+    ngx_int_t                nack_list;
     cr_sdp_config_t          sdp;
 
     ngx_shm_zone_t          *shm_zone;

@@ -83,6 +83,8 @@ ngx_rtc_session_open(ngx_rtc_conf_t *rcf, const ngx_rtc_record_t *rec)
     config.connect_timeout_us = (int64_t) rcf->connect_timeout * 1000;
     config.consent_timeout_us = (int64_t) rcf->session_timeout * 1000;
     config.give_up_us = (int64_t) rcf->nack_timeout * 1000;
+    config.nack_interval_us = (int64_t) rcf->nack_interval * 1000;
+    config.nack_list = (uint32_t) rcf->nack_list;
     config.pli_interval_us = NGX_RTC_PLI_INTERVAL_US;
     config.max_bitrate = (uint32_t) rcf->max_bitrate;
     config.buffer_max = NGX_RTC_BUFFER_MAX;

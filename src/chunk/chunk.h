@@ -69,7 +69,7 @@ void cr_chunk_writer_destroy(cr_chunk_writer_t *w);
 #define CR_CHUNK_HOLD_US      1000000   /* sound waits for a keyframe */
 #define CR_CHUNK_LEAD_US      300000    /* keyframes are asked for ahead */
 #define CR_CHUNK_ASK_US       1000000   /* and asked for again */
-#define CR_CHUNK_LATE_US      5000000   /* pictures behind a hole may be */
+#define CR_CHUNK_LATE_US      6000000   /* pictures behind a hole may be */
 
 
 /*

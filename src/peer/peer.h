@@ -48,7 +48,10 @@ typedef enum {
 typedef struct {
     int64_t   connect_timeout_us;   /* creation to connected */
     int64_t   consent_timeout_us;   /* no authenticated datagram */
-    int64_t   give_up_us;           /* see rtp/stream.h */
+    int64_t   give_up_us;           /* see rtp/stream.h; longer, up to twice,
+                                       where the round trip is long */
+    int64_t   nack_interval_us;     /* between two NACKs of a packet */
+    uint32_t  nack_list;            /* missing at a time, of a track */
     int64_t   pli_interval_us;      /* floor between two of one track */
     uint32_t  max_bitrate;          /* for REMB; transport-cc has no say */
     size_t    buffer_max;           /* bytes held for reordering, all tracks */

@@ -12,6 +12,7 @@
  *   peer_lead.c   what came before the first packet that arrived
  *   peer_red.c    sound with redundancy
  *   peer_fec.c    video with forward error correction
+ *   peer_remb.c   what a sender may send, where it does not find out itself
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
  */
 
@@ -153,6 +154,9 @@ struct cr_peer_s {
     cr_twcc_t               twcc;
     uint8_t                 twcc_ext;        /* 0: not negotiated */
     bool                    remb;
+    uint64_t                remb_bitrate;    /* told last, 0: never */
+    uint64_t                remb_bytes;      /* received until then, at: */
+    int64_t                 remb_us;
     int64_t                 twcc_us;         /* when the next is due */
     int64_t                 rtt_us;
     bool                    rtt_known;
@@ -241,6 +245,12 @@ bool cr_peer_fec_gap(cr_peer_track_t *track, uint32_t packets);
 void cr_peer_fec_gap_end(cr_peer_track_t *track, const cr_slice_t *payload);
 
 
+/* peer_remb.c */
+/* Bits per second to be told with a report, by what was lost in its interval
+ * (RFC 3550 section 6.4.1). */
+uint64_t cr_peer_remb(cr_peer_t *peer, uint8_t fraction_lost);
+
+
 /* peer_rtcp.c */
 void cr_peer_rtcp_start(cr_peer_t *peer);
 cr_status_e cr_peer_rtcp_input(cr_peer_t *peer, uint8_t *data, size_t len);
@@ -248,6 +258,8 @@ void cr_peer_rtcp_timeout(cr_peer_t *peer);
 int64_t cr_peer_rtcp_deadline(const cr_peer_t *peer);
 /* A keyframe is wanted: now if the floor allows, else when it is over. */
 void cr_peer_rtcp_keyframe(cr_peer_track_t *track);
+/* How long a packet is waited for, as the round trip is now. */
+int64_t cr_peer_rtcp_give_up(const cr_peer_t *peer);
 /* A packet came that may answer a NACK. */
 void cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq);
 void cr_peer_rtcp_bye(cr_peer_t *peer);
@@ -259,6 +271,13 @@ static inline int64_t
 cr_peer_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+
+static inline int64_t
+cr_peer_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 

@@ -311,7 +311,9 @@ cr_peer_media_config(const cr_peer_track_t *track,
                                 : CR_PEER_AUDIO_WINDOW;
     config->bytes_max = video ? size / nvideo : audio;
     config->nack_delay_us = CR_PEER_NACK_DELAY_US;
-    config->give_up_us = peer->config.give_up_us;
+    config->nack_interval_us = peer->config.nack_interval_us;
+    config->holes_max = peer->config.nack_list;
+    config->give_up_us = cr_peer_rtcp_give_up(peer);
     config->lead_us = video ? CR_PEER_LEAD_VIDEO_US : CR_PEER_LEAD_AUDIO_US;
 
     if (!config->nack) {

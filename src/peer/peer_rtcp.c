@@ -25,6 +25,10 @@
 #define CR_PEER_RTT_AGAIN        16
 /* Where the way is long, it is asked sooner: so often in a hole's life. */
 #define CR_PEER_NACK_ROUNDS      12
+/* So many round trips a packet is waited for, or give_up_us; not longer than
+ * twice that: browsers keep packets for three round trips at least, and for
+ * three times that if there is room. */
+#define CR_PEER_GIVE_UP_ROUNDS   10
 
 #define CR_PEER_RTCP_MAX         1200
 
@@ -40,7 +44,7 @@ static void cr_peer_rtcp_bye_from(cr_peer_t *peer, const cr_rtcp_t *rtcp);
 static cr_peer_track_t *cr_peer_rtcp_track(cr_peer_t *peer, uint32_t ssrc);
 static void cr_peer_rtcp_init(cr_peer_rtcp_t *rtcp);
 static void cr_peer_rtcp_send(cr_peer_t *peer, cr_peer_rtcp_t *rtcp);
-static void cr_peer_rtcp_head(cr_peer_t *peer, cr_writer_t *w);
+static uint8_t cr_peer_rtcp_head(cr_peer_t *peer, cr_writer_t *w);
 static void cr_peer_rtcp_report(cr_peer_t *peer);
 static void cr_peer_rtcp_nack(cr_peer_track_t *track);
 static void cr_peer_rtcp_twcc(cr_peer_t *peer);
@@ -229,38 +233,50 @@ cr_peer_rtcp_send(cr_peer_t *peer, cr_peer_rtcp_t *rtcp)
 }
 
 
-/* RFC 3550 section 6.1: a compound begins with a report and the name. */
-static void
+/* RFC 3550 section 6.1: a compound begins with a report and the name.  Says
+ * what share of a stream was lost, of the worst one. */
+static uint8_t
 cr_peer_rtcp_head(cr_peer_t *peer, cr_writer_t *w)
 {
+    uint8_t           lost;
     unsigned          i, n;
     cr_peer_track_t  *track;
     cr_rtcp_block_t   blocks[CR_TRACK_MAX];
 
     n = 0;
+    lost = 0;
 
     for (i = 0; i < peer->ntracks; i++) {
         track = &peer->tracks[i];
 
         if (track->stream != NULL && !track->bye) {
-            cr_rtp_stream_report(track->stream, peer->now_us, &blocks[n++]);
+            cr_rtp_stream_report(track->stream, peer->now_us, &blocks[n]);
+
+            if (blocks[n].fraction_lost > lost) {
+                lost = blocks[n].fraction_lost;
+            }
+
+            n++;
         }
     }
 
     cr_rtcp_write_rr(w, peer->ssrc, blocks, n);
     cr_rtcp_write_sdes(w, peer->ssrc, peer->cname);
+
+    return lost;
 }
 
 
 static void
 cr_peer_rtcp_report(cr_peer_t *peer)
 {
+    uint8_t         lost;
     uint32_t        ssrcs[CR_TRACK_MAX];
     unsigned        i, n;
     cr_peer_rtcp_t  rtcp;
 
     cr_peer_rtcp_init(&rtcp);
-    cr_peer_rtcp_head(peer, &rtcp.w);
+    lost = cr_peer_rtcp_head(peer, &rtcp.w);
 
     if (peer->remb) {
         n = 0;
@@ -272,7 +288,7 @@ cr_peer_rtcp_report(cr_peer_t *peer)
         }
 
         if (n != 0) {
-            cr_rtcp_write_remb(&rtcp.w, peer->ssrc, peer->config.max_bitrate,
+            cr_rtcp_write_remb(&rtcp.w, peer->ssrc, cr_peer_remb(peer, lost),
                                ssrcs, n);
         }
     }
@@ -375,7 +391,7 @@ cr_peer_rtcp_nack(cr_peer_track_t *track)
     cr_peer_rtcp_t   rtcp;
 
     rtt_us = cr_peer_min(peer->rtt_us,
-                         peer->config.give_up_us / CR_PEER_NACK_ROUNDS);
+                         cr_peer_rtcp_give_up(peer) / CR_PEER_NACK_ROUNDS);
 
     n = cr_rtp_stream_nack(track->stream, peer->now_us, rtt_us, seqs);
 
@@ -417,6 +433,7 @@ void
 cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq)
 {
     int64_t     rtt, divisor;
+    unsigned    i;
     cr_peer_t  *peer = track->peer;
 
     if (!track->probing || track->probe_seq != seq) {
@@ -444,6 +461,25 @@ cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq)
 
     peer->rtt_us += (rtt - peer->rtt_us) / divisor;
     peer->rtt_known = true;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        if (peer->tracks[i].stream != NULL && peer->tracks[i].params->fb_nack)
+        {
+            cr_rtp_stream_give_up(peer->tracks[i].stream,
+                                  cr_peer_rtcp_give_up(peer));
+        }
+    }
+}
+
+
+int64_t
+cr_peer_rtcp_give_up(const cr_peer_t *peer)
+{
+    int64_t  least_us = peer->config.give_up_us;
+
+    return cr_peer_min(2 * least_us,
+                       cr_peer_max(least_us, CR_PEER_GIVE_UP_ROUNDS
+                                             * peer->rtt_us));
 }
 
 

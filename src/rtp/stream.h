@@ -27,6 +27,8 @@ typedef struct {
     size_t    bytes_max;           /* of held packets, e.g. 4 MiB */
     int64_t   give_up_us;          /* a hole's longest life, e.g. 2 s */
     int64_t   nack_delay_us;       /* before the first NACK, for reordering */
+    int64_t   nack_interval_us;    /* between two of a packet, at least */
+    uint32_t  holes_max;           /* at a time; 0: as the window has */
     int64_t   lead_us;             /* longest wait for what _lead() asks */
 } cr_rtp_stream_config_t;
 
@@ -113,6 +115,9 @@ void cr_rtp_stream_flush(cr_rtp_stream_t *s);
  */
 unsigned cr_rtp_stream_nack(cr_rtp_stream_t *s, int64_t now_us,
     int64_t rtt_us, uint16_t seqs[CR_NACK_MAX]);
+
+/* Changes config.give_up_us, of holes that are there, too. */
+void cr_rtp_stream_give_up(cr_rtp_stream_t *s, int64_t give_up_us);
 
 /* When nack() or pop() will have something to do; INT64_MAX: never. */
 int64_t cr_rtp_stream_deadline(const cr_rtp_stream_t *s);

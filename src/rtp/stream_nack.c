@@ -9,8 +9,7 @@
 #include "rtp/stream_impl.h"
 
 
-#define NACK_INTERVAL_MIN_US  10000
-#define RTT_DEFAULT_US        100000      /* while it is unknown */
+#define RTT_DEFAULT_US  100000            /* while it is unknown */
 
 
 void
@@ -84,6 +83,8 @@ cr_stream_hole_over(const cr_rtp_stream_t *s, int64_t seq, int64_t now_us)
     return seq < s->drain_until
            || s->highest - seq >= s->config.packets_max
            || s->store.used_bytes > s->config.bytes_max
+           || (s->config.holes_max != 0
+               && s->holes - (seq - s->next) > s->config.holes_max)
            || (seq < s->origin && now_us >= s->lead_until_us)
            || now_us - cr_stream_slot(s, seq)->time_us
               >= s->config.give_up_us;
@@ -112,8 +113,8 @@ cr_rtp_stream_nack(cr_rtp_stream_t *s, int64_t now_us, int64_t rtt_us,
     /* a little more, or answers on their way would be asked for again */
     interval = rtt_us + rtt_us / 4;
 
-    if (interval < NACK_INTERVAL_MIN_US) {
-        interval = NACK_INTERVAL_MIN_US;
+    if (interval < s->config.nack_interval_us) {
+        interval = s->config.nack_interval_us;
     }
 
     n = 0;
@@ -144,6 +145,13 @@ cr_rtp_stream_nack(cr_rtp_stream_t *s, int64_t now_us, int64_t rtt_us,
     s->stats.nacks_sent += n;
 
     return n;
+}
+
+
+void
+cr_rtp_stream_give_up(cr_rtp_stream_t *s, int64_t give_up_us)
+{
+    s->config.give_up_us = give_up_us;
 }
 
 

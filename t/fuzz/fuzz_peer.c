@@ -344,7 +344,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cr_sdp_session_t    session;
     cr_peer_config_t    config = {
         .connect_timeout_us = 15000000, .consent_timeout_us = 30000000,
-        .give_up_us = 1000000, .pli_interval_us = 500000,
+        .give_up_us = 1000000, .nack_interval_us = 10000, .nack_list = 100,
+        .pli_interval_us = 500000,
         .max_bitrate = 1000000, .buffer_max = 1024 * 1024
     };
     cr_peer_handlers_t  handlers = {

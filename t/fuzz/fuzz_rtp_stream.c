@@ -119,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.bytes_max = BYTES_MAX;
     config.give_up_us = (int64_t) (data[0] >> 1) * 10000;
     config.nack_delay_us = (data[0] >> 4) * 1000;
+    config.holes_max = data[0] >> 2;
     config.lead_us = (data[0] >> 3) * 10000;
 
     left = data[1] == 255 ? 1000000 : data[1];

@@ -188,6 +188,7 @@ remote_init(remote_t *r, uint64_t seed)
     r->config.connect_timeout_us = 15000000;
     r->config.consent_timeout_us = 30000000;
     r->config.give_up_us = 2000000;
+    r->config.nack_interval_us = 10000;
     r->config.pli_interval_us = 500000;
     r->config.max_bitrate = 2500000;
     r->config.buffer_max = 8 * 1024 * 1024;

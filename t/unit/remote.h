@@ -117,6 +117,7 @@ struct remote_s {
     unsigned            stun_success;
     uint16_t            stun_error;
     unsigned            nacks, plis, firs, rrs, twccs, rembs, byes;
+    uint64_t            remb_bitrate;   /* the last one's */
     cr_status_e         dtls_status;
 
     /* what the peer made of it */

@@ -68,6 +68,12 @@ remote_rtcp_input(remote_t *r, uint8_t *data, size_t len)
 
         case CR_RTCP_PSFB << 8 | 15:
             r->rembs++;
+
+            if (rtcp.body.len >= 16) {
+                r->remb_bitrate = (uint64_t) (cr_get_u24(p + 13) & 0x3ffff)
+                                  << (p[13] >> 2);
+            }
+
             break;
 
         default:

@@ -220,14 +220,14 @@ sound_goes_on_alone_when_video_has_stopped(void **state)
     video(&p, 0, true);
     video(&p, 4 * SECOND, false);
 
-    assert_int_equal(audio(&p, 13980 * MS), CR_CHUNK_APPEND);
-    assert_int_equal(audio(&p, 14000 * MS), CR_CHUNK_OPEN);
+    assert_int_equal(audio(&p, 14980 * MS), CR_CHUNK_APPEND);
+    assert_int_equal(audio(&p, 15000 * MS), CR_CHUNK_OPEN);
     assert_false(p.with_video);
 
     /* and is cut on time, until a keyframe comes */
-    assert_int_equal(audio(&p, 18980 * MS), CR_CHUNK_APPEND);
-    assert_int_equal(audio(&p, 19000 * MS), CR_CHUNK_OPEN);
-    assert_int_equal(video(&p, 19100 * MS, true), CR_CHUNK_OPEN);
+    assert_int_equal(audio(&p, 19980 * MS), CR_CHUNK_APPEND);
+    assert_int_equal(audio(&p, 20000 * MS), CR_CHUNK_OPEN);
+    assert_int_equal(video(&p, 20100 * MS, true), CR_CHUNK_OPEN);
 }
 
 

@@ -135,6 +135,156 @@ a_stream_that_begins_with_a_keyframe_is_asked_for_nothing(void **state)
 }
 
 
+static void
+remb_follows_what_the_network_bears(void **state)
+{
+    uint64_t  low;
+
+    (void) state;
+
+    r.session.media[0].fb_twcc = false;
+    r.session.media[1].fb_twcc = false;
+    r.session.media[1].fb_remb = true;
+    remote_connect(&r);
+    remote_run(&r, 5000000);
+    assert_int_equal(r.remb_bitrate, r.config.max_bitrate);
+
+    /* some chance loss changes nothing */
+    r.loss = 10;
+    remote_run(&r, 5000000);
+    assert_int_equal(r.remb_bitrate, r.config.max_bitrate);
+
+    /* a third is lost: less than what arrives, about 0.5 Mbit/s */
+    r.loss = 330;
+    remote_run(&r, 5000000);
+    low = r.remb_bitrate;
+    assert_in_range(low, 100000, 500000);
+
+    /* and again up to what is configured, in half a minute */
+    r.loss = 0;
+    remote_run(&r, 10000000);
+    assert_true(r.remb_bitrate > low * 3 / 2);
+    remote_run(&r, 40000000);
+    assert_int_equal(r.remb_bitrate, r.config.max_bitrate);
+}
+
+
+/* Nobody answers: what is asked for must be bounded in number and time. */
+static void
+nacks_are_bounded_however_much_is_lost(void **state)
+{
+    cr_peer_stats_t  before, after;
+
+    (void) state;
+
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+    cr_peer_stats(r.peer, &before);
+
+    /* 120 packets, for good */
+    first_seq = r.seq[1];
+    lost.to = 120;
+    lost.for_good = true;
+    r.lose = lose;
+    remote_run(&r, 6000000);
+    cr_peer_stats(r.peer, &after);
+
+    /* once in 1.25 round trips, of 100 ms until one is known, for 2 s */
+    assert_int_equal(after.given_up, 120);
+    assert_in_range(after.nacks - before.nacks, 120 * 12, 120 * 17);
+    assert_int_equal(r.nacks, after.nacks);
+}
+
+
+static void
+a_list_of_missing_packets_has_an_end(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    r.config.nack_list = 50;
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+
+    first_seq = r.seq[1];
+    lost.to = 120;
+    r.lose = lose;
+    remote_run(&r, 3000000);
+    cr_peer_stats(r.peer, &stats);
+
+    /* the oldest are given up at once, the others are asked for */
+    assert_int_equal(stats.given_up, 120 - 50);
+    assert_int_equal(stats.recovered, 50);
+    assert_int_equal(r.gap_packets, 120 - 50);
+}
+
+
+/* A second's worth is lost for good, again and again. */
+static void
+keyframes_are_asked_for_on_giving_up_and_not_before(void **state)
+{
+    unsigned  i;
+
+    (void) state;
+
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+    r.lose = lose;
+    lost.for_good = true;
+
+    for (i = 0; i < 3; i++) {
+        first_seq = r.seq[1];
+        lost.to = 60;
+        remote_run(&r, 1900000);
+        assert_int_equal(r.plis, i);
+        remote_run(&r, 2100000);
+        assert_int_equal(r.plis, i + 1);
+    }
+
+    /* losses close together share one: the floor is half a second */
+    r.plis = 0;
+    first_seq = r.seq[1];
+    lost.to = 1;
+    remote_run(&r, 200000);
+    first_seq = r.seq[1];
+    remote_run(&r, 200000);
+    first_seq = r.seq[1];
+    remote_run(&r, 4000000);
+    assert_in_range(r.plis, 1, 2);
+    assert_int_equal(r.wrong, 0);
+}
+
+
+static void
+a_long_way_is_waited_for_longer(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    r.delay_us = 200000;
+    remote_connect(&r);
+    r.loss = 20;
+    remote_run(&r, 20000000);
+    r.loss = 0;
+    remote_run(&r, 4000000);
+    cr_peer_stats(r.peer, &stats);
+    assert_true(stats.rtt_us > 300000);
+
+    /* ten round trips are more than the 2 s that are configured */
+    first_seq = r.seq[1];
+    lost.to = 1;
+    lost.for_good = true;
+    r.lose = lose;
+    r.gaps = 0;
+    remote_run(&r, 2600000);
+    lost.for_good = false;
+    remote_run(&r, 2000000);
+    assert_int_equal(r.gaps, 0);
+}
+
+
 int
 main(void)
 {
@@ -144,6 +294,11 @@ main(void)
         TEST(the_first_packets_are_asked_for_backwards),
         TEST(first_packets_that_are_gone_cost_a_second),
         TEST(a_stream_that_begins_with_a_keyframe_is_asked_for_nothing),
+        TEST(nacks_are_bounded_however_much_is_lost),
+        TEST(a_list_of_missing_packets_has_an_end),
+        TEST(keyframes_are_asked_for_on_giving_up_and_not_before),
+        TEST(a_long_way_is_waited_for_longer),
+        TEST(remb_follows_what_the_network_bears),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

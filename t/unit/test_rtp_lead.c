@@ -28,6 +28,7 @@ static const cr_rtp_stream_config_t  usual = {
     .bytes_max = 1024 * 1024,
     .give_up_us = 2000000,
     .nack_delay_us = 10000,
+    .nack_interval_us = 10000,
     .lead_us = 1000000
 };
 

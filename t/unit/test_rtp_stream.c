@@ -66,7 +66,8 @@ static const cr_rtp_stream_config_t  usual = {
     .packets_max = 512,
     .bytes_max = 1024 * 1024,
     .give_up_us = 1000000,
-    .nack_delay_us = 10000
+    .nack_delay_us = 10000,
+    .nack_interval_us = 10000
 };
 
 

@@ -288,7 +288,7 @@ simulate(const world_t *w)
     const cr_rtp_stream_config_t  config = {
         .clock_rate = 90000, .nack = true, .packets_max = w->window,
         .bytes_max = 8 * 1024 * 1024, .give_up_us = w->give_up,
-        .nack_delay_us = MS(5)
+        .nack_delay_us = MS(5), .nack_interval_us = MS(10)
     };
 
     const cr_rtp_stream_stats_t  *stats;
