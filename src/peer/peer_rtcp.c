@@ -23,6 +23,9 @@
 #define CR_PEER_RTT_DOWN         4
 #define CR_PEER_RTT_UP           8
 #define CR_PEER_RTT_AGAIN        16
+#define CR_PEER_RTT_XR           2
+/* what an XR may say, in 1/65536 s */
+#define CR_PEER_XR_MAX           (10 * 65536)
 /* Where the way is long, it is asked sooner: so often in a hole's life. */
 #define CR_PEER_NACK_ROUNDS      12
 /* So many round trips a packet is waited for, or give_up_us; not longer than
@@ -40,6 +43,9 @@ typedef struct {
 
 
 static void cr_peer_rtcp_sr(cr_peer_t *peer, const cr_rtcp_t *rtcp);
+static void cr_peer_rtcp_xr(cr_peer_t *peer, const cr_rtcp_t *rtcp);
+static uint64_t cr_peer_rtcp_ntp(const cr_peer_t *peer);
+static void cr_peer_rtcp_rtt(cr_peer_t *peer, int64_t rtt, int64_t divisor);
 static void cr_peer_rtcp_bye_from(cr_peer_t *peer, const cr_rtcp_t *rtcp);
 static cr_peer_track_t *cr_peer_rtcp_track(cr_peer_t *peer, uint32_t ssrc);
 static void cr_peer_rtcp_init(cr_peer_rtcp_t *rtcp);
@@ -127,6 +133,10 @@ cr_peer_rtcp_input(cr_peer_t *peer, uint8_t *data, size_t len)
             cr_peer_rtcp_bye_from(peer, &rtcp);
             break;
 
+        case CR_RTCP_XR:
+            cr_peer_rtcp_xr(peer, &rtcp);
+            break;
+
         default:
             break;
         }
@@ -150,6 +160,38 @@ cr_peer_rtcp_sr(cr_peer_t *peer, const cr_rtcp_t *rtcp)
     cr_track_clock_sr(&track->clock, &peer->sender, sr.ntp,
                       sr.rtp_timestamp, peer->now_us);
     cr_peer_media_clock(peer, false);
+}
+
+
+/* The answer to our RRTR: browsers send it with their next sender report. */
+static void
+cr_peer_rtcp_xr(cr_peer_t *peer, const cr_rtcp_t *rtcp)
+{
+    uint32_t  last_rr, delay, passed;
+
+    if (!cr_rtcp_dlrr(rtcp, peer->ssrc, &last_rr, &delay) || last_rr == 0) {
+        return;
+    }
+
+    passed = (uint32_t) (cr_peer_rtcp_ntp(peer) >> 16) - last_rr - delay;
+
+    /* negative, or an answer to what was never sent */
+    if (passed > CR_PEER_XR_MAX) {
+        return;
+    }
+
+    cr_peer_rtcp_rtt(peer, (int64_t) passed * 1000000 / 65536,
+                     CR_PEER_RTT_XR);
+}
+
+
+/* Our time as NTP has it; from whenever, for it only comes back. */
+static uint64_t
+cr_peer_rtcp_ntp(const cr_peer_t *peer)
+{
+    uint64_t  us = (uint64_t) peer->now_us;
+
+    return us / 1000000 << 32 | (us % 1000000 << 32) / 1000000;
 }
 
 
@@ -277,6 +319,7 @@ cr_peer_rtcp_report(cr_peer_t *peer)
 
     cr_peer_rtcp_init(&rtcp);
     lost = cr_peer_rtcp_head(peer, &rtcp.w);
+    cr_rtcp_write_rrtr(&rtcp.w, peer->ssrc, cr_peer_rtcp_ntp(peer));
 
     if (peer->remb) {
         n = 0;
@@ -432,8 +475,7 @@ cr_peer_rtcp_nack(cr_peer_track_t *track)
 void
 cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq)
 {
-    int64_t     rtt, divisor;
-    unsigned    i;
+    int64_t     rtt;
     cr_peer_t  *peer = track->peer;
 
     if (!track->probing || track->probe_seq != seq) {
@@ -443,21 +485,28 @@ cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq)
     track->probing = false;
     rtt = peer->now_us - track->probe_us;
 
-    if (rtt < CR_PEER_RTT_MIN_US) {
-        rtt = CR_PEER_RTT_MIN_US;
-    }
-
-    rtt = cr_peer_min(rtt, CR_PEER_RTT_MAX_US);
-
     /*
      * An answer is never sooner than the round trip.  To a question asked
      * again it may be later, but to ignore those (as RFC 6298 does) would be
      * to ask too soon for ever, where the way is longer than was thought.
      */
-    divisor = !peer->rtt_known ? 1
-              : rtt < peer->rtt_us ? CR_PEER_RTT_DOWN
-              : track->probe_again ? CR_PEER_RTT_AGAIN
-              : CR_PEER_RTT_UP;
+    cr_peer_rtcp_rtt(peer, rtt, rtt < peer->rtt_us ? CR_PEER_RTT_DOWN
+                                : track->probe_again ? CR_PEER_RTT_AGAIN
+                                : CR_PEER_RTT_UP);
+}
+
+
+static void
+cr_peer_rtcp_rtt(cr_peer_t *peer, int64_t rtt, int64_t divisor)
+{
+    unsigned  i;
+
+    rtt = cr_peer_min(cr_peer_max(rtt, CR_PEER_RTT_MIN_US),
+                      CR_PEER_RTT_MAX_US);
+
+    if (!peer->rtt_known) {
+        divisor = 1;
+    }
 
     peer->rtt_us += (rtt - peer->rtt_us) / divisor;
     peer->rtt_known = true;

@@ -10,6 +10,11 @@
 #include "rtp/rtcp.h"
 
 
+/* RFC 3611 section 4 */
+#define XR_RRTR       4
+#define XR_DLRR       5
+#define XR_DLRR_SIZE  12
+
 #define RTCP_VERSION    2
 #define RTCP_COUNT_MAX  31
 #define SR_INFO_SIZE    24                 /* SSRC and sender's part */
@@ -105,6 +110,52 @@ cr_rtcp_bye(const cr_rtcp_t *rtcp, unsigned i, uint32_t *ssrc)
 
     *ssrc = cr_get_u32(rtcp->body.data + (size_t) i * 4);
     return true;
+}
+
+
+bool
+cr_rtcp_dlrr(const cr_rtcp_t *rtcp, uint32_t ssrc, uint32_t *last_rr,
+    uint32_t *delay_since_rr)
+{
+    uint8_t         type, reserved;
+    uint16_t        words;
+    cr_slice_t      block;
+    const uint8_t  *p, *end;
+
+    if (rtcp->type != CR_RTCP_XR || rtcp->body.len < 4) {
+        return false;
+    }
+
+    p = rtcp->body.data + 4;
+    end = rtcp->body.data + rtcp->body.len;
+
+    while (p < end) {
+        p = cr_read_u8(p, end, &type);
+        p = cr_read_u8(p, end, &reserved);
+        p = cr_read_u16(p, end, &words);
+        p = cr_read_bytes(p, end, (size_t) words * 4, &block);
+
+        if (p == NULL) {
+            return false;
+        }
+
+        if (type != XR_DLRR) {
+            continue;
+        }
+
+        for ( ; block.len >= XR_DLRR_SIZE; block.len -= XR_DLRR_SIZE) {
+
+            if (cr_get_u32(block.data) == ssrc) {
+                *last_rr = cr_get_u32(block.data + 4);
+                *delay_since_rr = cr_get_u32(block.data + 8);
+                return true;
+            }
+
+            block.data += XR_DLRR_SIZE;
+        }
+    }
+
+    return false;
 }
 
 
@@ -284,6 +335,17 @@ cr_rtcp_write_sr(cr_writer_t *w, uint32_t ssrc, const cr_rtcp_sr_t *sr)
     cr_write_u32(w, sr->rtp_timestamp);
     cr_write_u32(w, sr->packets);
     cr_write_u32(w, sr->octets);
+}
+
+
+void
+cr_rtcp_write_rrtr(cr_writer_t *w, uint32_t ssrc, uint64_t ntp)
+{
+    write_head(w, 0, CR_RTCP_XR, 20, ssrc);
+    cr_write_u8(w, XR_RRTR);
+    cr_write_u8(w, 0);
+    cr_write_u16(w, 2);
+    cr_write_u64(w, ntp);
 }
 
 

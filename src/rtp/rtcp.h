@@ -67,6 +67,11 @@ cr_status_e cr_rtcp_sr(const cr_rtcp_t *rtcp, cr_rtcp_sr_t *sr);
 /* The i-th SSRC of a BYE; false past the last. */
 bool cr_rtcp_bye(const cr_rtcp_t *rtcp, unsigned i, uint32_t *ssrc);
 
+/* What an XR says to a receiver of this SSRC (DLRR, RFC 3611 section 4.5):
+ * middle bits of the NTP time it sent last, 1/65536 s since that came. */
+bool cr_rtcp_dlrr(const cr_rtcp_t *rtcp, uint32_t ssrc, uint32_t *last_rr,
+    uint32_t *delay_since_rr);
+
 
 /* Writers append one packet; look at w->overflow afterwards. */
 void cr_rtcp_write_rr(cr_writer_t *w, uint32_t ssrc,
@@ -82,6 +87,8 @@ void cr_rtcp_write_fir(cr_writer_t *w, uint32_t ssrc, uint32_t media_ssrc,
 void cr_rtcp_write_remb(cr_writer_t *w, uint32_t ssrc, uint64_t bitrate,
     const uint32_t *ssrcs, unsigned nssrcs);
 void cr_rtcp_write_sr(cr_writer_t *w, uint32_t ssrc, const cr_rtcp_sr_t *sr);
+/* XR with a receiver's time (RRTR, RFC 3611 section 4.4). */
+void cr_rtcp_write_rrtr(cr_writer_t *w, uint32_t ssrc, uint64_t ntp);
 void cr_rtcp_write_bye(cr_writer_t *w, uint32_t ssrc);
 
 

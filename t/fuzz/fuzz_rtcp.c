@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t         out[64];
     unsigned        i;
-    uint32_t        ssrc;
+    uint32_t        ssrc, last_rr, delay;
     cr_rtcp_t       rtcp, again;
     cr_rtcp_sr_t    sr, same;
     cr_writer_t     w;
@@ -54,6 +54,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (i > 31) {
             abort();
         }
+
+        (void) cr_rtcp_dlrr(&rtcp, 1, &last_rr, &delay);
 
         if (cr_rtcp_sr(&rtcp, &sr) == CR_OK) {
             cr_writer_init(&w, out, sizeof(out));

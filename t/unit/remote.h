@@ -79,6 +79,10 @@ struct remote_s {
     bool                no_rtx;         /* repeats on the media SSRC */
     bool                no_video;
     bool                no_ext;
+    bool                xr;             /* answers what asks for the RTT */
+    uint32_t            rrtr;           /* the last one's, came at: */
+    int64_t             rrtr_us;
+    uint32_t            rrtr_ssrc;
     bool                red;            /* sound with redundancy */
     bool                fec;            /* video in RED, parity a frame */
     unsigned            lose_video;     /* each packet of so many */

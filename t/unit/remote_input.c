@@ -77,6 +77,12 @@ remote_rtcp_input(remote_t *r, uint8_t *data, size_t len)
             break;
 
         default:
+            if (rtcp.type == CR_RTCP_XR && rtcp.body.len >= 16) {
+                r->rrtr = cr_get_u32(p + 10);
+                r->rrtr_us = r->now_us;
+                r->rrtr_ssrc = rtcp.ssrc;
+            }
+
             r->rrs += rtcp.type == CR_RTCP_RR;
             r->byes += rtcp.type == CR_RTCP_BYE;
             break;

@@ -308,6 +308,18 @@ remote_sr(remote_t *r, unsigned video)
     cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);
     cr_rtcp_write_sr(&w, video ? r->video_ssrc : REMOTE_AUDIO_SSRC, &sr);
     cr_rtcp_write_sdes(&w, r->video_ssrc, "remote");
+
+    if (r->xr && r->rrtr != 0) {
+        /* RFC 3611 section 4.5 */
+        cr_write_u32(&w, 0x80cf0005);
+        cr_write_u32(&w, r->video_ssrc);
+        cr_write_u32(&w, 0x05000003);
+        cr_write_u32(&w, r->rrtr_ssrc);
+        cr_write_u32(&w, r->rrtr);
+        cr_write_u32(&w, (uint32_t) ((r->now_us - r->rrtr_us) * 65536
+                                     / 1000000));
+    }
+
     remote_rtcp_send(r, &w);
 }
 

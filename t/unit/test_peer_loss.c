@@ -135,6 +135,29 @@ a_stream_that_begins_with_a_keyframe_is_asked_for_nothing(void **state)
 }
 
 
+/* Browsers say it by XR, though nothing is lost. */
+static void
+the_round_trip_is_known_without_loss(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    r.xr = true;
+    r.delay_us = 70000;
+    remote_connect(&r);
+    remote_run(&r, 3000000);
+    cr_peer_stats(r.peer, &stats);
+    assert_int_equal(stats.nacks, 0);
+    assert_in_range(stats.rtt_us, 138000, 144000);
+
+    r.delay_us = 20000;
+    remote_run(&r, 10000000);
+    cr_peer_stats(r.peer, &stats);
+    assert_in_range(stats.rtt_us, 38000, 44000);
+}
+
+
 static void
 remb_follows_what_the_network_bears(void **state)
 {
@@ -298,6 +321,7 @@ main(void)
         TEST(a_list_of_missing_packets_has_an_end),
         TEST(keyframes_are_asked_for_on_giving_up_and_not_before),
         TEST(a_long_way_is_waited_for_longer),
+        TEST(the_round_trip_is_known_without_loss),
         TEST(remb_follows_what_the_network_bears),
     };
 

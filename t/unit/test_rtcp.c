@@ -340,6 +340,45 @@ remb_has_a_mantissa_of_18_bits(void **state)
 
 
 static void
+an_xr_tells_the_round_trip(void **state)
+{
+    size_t          len;
+    uint32_t        last_rr, delay;
+    cr_rtcp_t       rtcp;
+    const uint8_t  *pos;
+
+    /* RFC 3611 section 4: of no interest, then two sub-blocks of a DLRR */
+    static const uint8_t  xr[] =
+        "\x80\xcf\0\x0b\0\0\0\x01"
+        "\x04\0\0\x02" "11112222"
+        "\x05\0\0\x06" "\0\0\0\x07" "abcd" "efgh"
+        "\0\0\0\x08\0\x01\0\0\0\0\x80\0";
+
+    (void) state;
+
+    begin();
+    cr_rtcp_write_rrtr(&w, 7, 0x0102030405060708);
+    assert_int_equal(cr_writer_len(&w), 20);
+    assert_memory_equal(buf, "\x80\xcf\0\x04\0\0\0\x07\x04\0\0\x02"
+                        "\1\2\3\4\5\6\7\x08", 20);
+
+    pos = xr;
+    assert_int_equal(cr_rtcp_next(&pos, xr + sizeof(xr) - 1, &rtcp), CR_OK);
+    assert_true(cr_rtcp_dlrr(&rtcp, 8, &last_rr, &delay));
+    assert_int_equal(last_rr, 0x10000);
+    assert_int_equal(delay, 0x8000);
+    assert_true(cr_rtcp_dlrr(&rtcp, 7, &last_rr, &delay));
+    assert_false(cr_rtcp_dlrr(&rtcp, 9, &last_rr, &delay));
+
+    /* cut anywhere */
+    for (len = rtcp.body.len; len-- > 0; ) {
+        rtcp.body.len = len;
+        assert_false(cr_rtcp_dlrr(&rtcp, 8, &last_rr, &delay));
+    }
+}
+
+
+static void
 writers_stop_at_the_end(void **state)
 {
     size_t           size;
@@ -374,6 +413,7 @@ main(void)
         cmocka_unit_test(nacks_say_what_they_were_told),
         cmocka_unit_test(requests_for_keyframes),
         cmocka_unit_test(remb_has_a_mantissa_of_18_bits),
+        cmocka_unit_test(an_xr_tells_the_round_trip),
         cmocka_unit_test(writers_stop_at_the_end),
     };
 
