@@ -6,8 +6,8 @@
  * reorders and repeats them.  Each publisher gets a socket of its own towards
  * the server.  Says {"port":N} when it is ready, and in a line of JSON what it
  * did when SIGTERM or SIGINT comes.  A line "up-rate 400" on standard input
- * changes what the option of that name said.  Exit status: 0, 1 no socket, 2 wrong
- * usage.
+ * changes what the option of that name said.  Exit status: 0, 1 no socket, 2
+ * wrong usage.
  */
 
 #include <arpa/inet.h>
