@@ -21,6 +21,7 @@
 
 
 #define QUEUE_MAX   64
+#define FLIGHT_MAX  16
 #define NOW_US      1000000
 
 
@@ -28,6 +29,15 @@ typedef struct {
     size_t    len;
     uint8_t   data[2048];
 } datagram_t;
+
+
+/* What the network makes of the client's first flight. */
+typedef enum {
+    IN_ORDER = 0,
+    BACKWARDS,
+    TWICE,
+    TWICE_BACKWARDS
+} order_e;
 
 
 /* What our side sent and the client did not take yet. */
@@ -121,23 +131,35 @@ client_free(client_t *c)
 
 /* To our side, a datagram of each record: a memory BIO runs them together. */
 static unsigned
-client_flight(client_t *c, cr_dtls_t *dtls, unsigned mtu, cr_status_e *status)
+client_flight(client_t *c, cr_dtls_t *dtls, unsigned mtu, order_e order,
+    cr_status_e *status)
 {
-    long       n, pos, len;
+    long       n, pos, starts[FLIGHT_MAX + 1];
     char      *data;
-    unsigned   count;
+    unsigned   count, i, k, rounds;
 
     count = 0;
     n = BIO_get_mem_data(c->out, &data);
 
-    for (pos = 0; pos < n; pos += len) {
-        assert_true(n - pos >= 13);
-        len = 13 + cr_get_u16((uint8_t *) data + pos + 11);
-        assert_true(len <= (long) mtu);
+    for (pos = 0; pos < n; count++) {
+        assert_true(n - pos >= 13 && count < FLIGHT_MAX);
+        starts[count] = pos;
+        pos += 13 + cr_get_u16((uint8_t *) data + pos + 11);
+        assert_true(pos - starts[count] <= (long) mtu);
+    }
 
-        *status = cr_dtls_input(dtls, (uint8_t *) data + pos, (size_t) len,
-                                NOW_US);
-        count++;
+    starts[count] = n;
+    rounds = order >= TWICE ? 2 : 1;
+
+    for (i = 0; i < count * rounds; i++) {
+        k = i / rounds;
+
+        if (order == BACKWARDS || order == TWICE_BACKWARDS) {
+            k = count - 1 - k;
+        }
+
+        *status = cr_dtls_input(dtls, (uint8_t *) data + starts[k],
+                                (size_t) (starts[k + 1] - starts[k]), NOW_US);
     }
 
     BIO_reset(c->out);
@@ -147,7 +169,7 @@ client_flight(client_t *c, cr_dtls_t *dtls, unsigned mtu, cr_status_e *status)
 
 
 static void
-large_client_hello(unsigned mtu, unsigned at_least)
+large_client_hello(unsigned mtu, unsigned at_least, order_e order)
 {
     queue_t          queue;
     client_t         client;
@@ -176,7 +198,8 @@ large_client_hello(unsigned mtu, unsigned at_least)
             break;
         }
 
-        j = client_flight(&client, dtls, mtu, &status);
+        j = client_flight(&client, dtls, mtu, i == 0 ? order : IN_ORDER,
+                          &status);
         first = i == 0 ? j : first;
 
         for (j = 0; j < queue.n; j++) {
@@ -205,7 +228,28 @@ a_client_hello_in_two_datagrams_is_taken(void **state)
 {
     (void) state;
 
-    large_client_hello(512, 2);
+    large_client_hello(512, 2, IN_ORDER);
+}
+
+
+static void
+their_order_does_not_matter(void **state)
+{
+    (void) state;
+
+    large_client_hello(512, 2, BACKWARDS);
+    large_client_hello(256, 3, BACKWARDS);
+}
+
+
+static void
+duplicates_do_not_matter(void **state)
+{
+    (void) state;
+
+    large_client_hello(512, 2, TWICE);
+    large_client_hello(512, 2, TWICE_BACKWARDS);
+    large_client_hello(256, 3, TWICE_BACKWARDS);
 }
 
 
@@ -214,7 +258,7 @@ fragments_of_256_bytes_are_taken(void **state)
 {
     (void) state;
 
-    large_client_hello(256, 3);
+    large_client_hello(256, 3, IN_ORDER);
 }
 
 
@@ -223,6 +267,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_client_hello_in_two_datagrams_is_taken),
+        cmocka_unit_test(their_order_does_not_matter),
+        cmocka_unit_test(duplicates_do_not_matter),
         cmocka_unit_test(fragments_of_256_bytes_are_taken),
     };
 
