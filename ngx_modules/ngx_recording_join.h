@@ -61,6 +61,11 @@ typedef struct {
     uint16_t                            rotation;
     ngx_uint_t                          turns;         /* since: */
     int64_t                             turned_us;
+    uint8_t                             level;         /* the loudest */
+    int64_t                             level_us;      /* since */
+    int64_t                             level_end_us;
+    int64_t                             voice_us;
+    unsigned                            leveling:1;
     unsigned                            in_chunk:1;
     unsigned                            keyed:1;       /* in this chunk */
     unsigned                            dropping:1;    /* buffer is full */
@@ -196,6 +201,13 @@ void ngx_recording_lost_failed(ngx_recording_cluster_t *cl);
 ngx_uint_t ngx_recording_lost_written(ngx_recording_cluster_t *cl);
 void ngx_recording_lost_end(ngx_recording_join_t *j);
 
+/* ngx_recording_level.c: how loud it is */
+void ngx_recording_level_frame(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, const cr_frame_t *frame);
+/* The second that is not over: nothing more comes. */
+void ngx_recording_level_end(ngx_recording_join_t *j,
+    ngx_recording_track_t *t);
+
 /* ngx_recording_records.c: its lines in the journal */
 void ngx_recording_record_join(ngx_recording_join_t *j);
 void ngx_recording_record_track(ngx_recording_join_t *j,
@@ -213,6 +225,8 @@ void ngx_recording_record_gap(ngx_recording_join_t *j, uint8_t number,
     int64_t from_us, int64_t to_us, uint32_t packets, const char *reason);
 void ngx_recording_record_rotation(ngx_recording_join_t *j, uint8_t number,
     int64_t from_us, ngx_uint_t degrees);
+void ngx_recording_record_level(ngx_recording_join_t *j,
+    const ngx_recording_track_t *t);
 ngx_int_t ngx_recording_record_leave(ngx_recording_join_t *j,
     ngx_recording_journal_pt done, void *ctx);
 

@@ -71,7 +71,10 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
         return;
     }
 
-    if (frame->kind == CR_KIND_VIDEO) {
+    if (frame->kind == CR_KIND_AUDIO) {
+        ngx_recording_level_frame(j, t, frame);
+
+    } else {
 
         if (frame->rotation != t->rotation) {
             ngx_recording_media_rotation(j, t, frame);
@@ -541,6 +544,8 @@ ngx_recording_media_finish(ngx_recording_join_t *j)
         if (j->tracks[i].dropping) {
             ngx_recording_media_drop_end(j, &j->tracks[i]);
         }
+
+        ngx_recording_level_end(j, &j->tracks[i]);
     }
 
     if (j->chunk == NULL && !ngx_queue_empty(&j->held)) {

@@ -256,6 +256,26 @@ ngx_recording_record_rotation(ngx_recording_join_t *j, uint8_t number,
 }
 
 
+void
+ngx_recording_record_level(ngx_recording_join_t *j,
+    const ngx_recording_track_t *t)
+{
+    cr_journal_record_t  rec;
+
+    ngx_recording_record_init(&rec, j, CR_JOURNAL_LEVEL);
+
+    ngx_recording_record_string(rec.level.session_id, j->info.session_id);
+
+    rec.level.track = t->number;
+    rec.level.from_ms = t->level_us / 1000;
+    rec.level.to_ms = t->level_end_us / 1000;
+    rec.level.level = -(int64_t) t->level;
+    rec.level.voice_ms = t->voice_us / 1000;
+
+    (void) ngx_recording_record_write(j, &rec, NULL, NULL);
+}
+
+
 ngx_int_t
 ngx_recording_record_leave(ngx_recording_join_t *j,
     ngx_recording_journal_pt done, void *ctx)

@@ -136,6 +136,9 @@ typedef struct {
     int64_t         time_us;
     uint32_t        duration_us;      /* audio, from the payload; else 0 */
     uint32_t        rtp_timestamp;
+    bool            has_level;        /* of sound, RFC 6464: */
+    bool            voice;
+    uint8_t         level;            /* -dBov, 127 is silence */
     uint16_t        width;            /* keyframes of video, else 0 */
     uint16_t        height;
     uint16_t        rotation;         /* to be shown so, degrees clockwise */

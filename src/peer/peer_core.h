@@ -79,6 +79,8 @@ typedef struct {
     int64_t                   gap_from_us;
     uint32_t                  gap_packets;   /* given up in it */
     uint16_t                  rotation;
+    bool                      has_level;     /* of the packet: */
+    uint8_t                   level;         /* RFC 6464's byte */
     uint64_t                  frames;
 
     bool                      leading;       /* its start is asked for */

@@ -34,6 +34,8 @@ static void cr_peer_media_started(cr_peer_track_t *track);
 static void cr_peer_media_config(const cr_peer_track_t *track,
     cr_rtp_stream_config_t *config);
 static void cr_peer_media_drop_stream(cr_peer_track_t *track);
+static bool cr_peer_media_ext(const cr_rtp_item_t *item, uint8_t id,
+    uint8_t *byte);
 static bool cr_peer_media_rotation(cr_peer_track_t *track,
     const cr_rtp_item_t *item, uint16_t *rotation);
 static void cr_peer_media_frame(void *ctx, cr_frame_t *frame,
@@ -381,6 +383,10 @@ cr_peer_media_pop(cr_peer_track_t *track)
         packet.arrival_us = item.arrival_us;
         packet.payload = item.payload;
 
+        track->has_level = cr_peer_media_ext(&item,
+                                             track->params->ext_audio_level,
+                                             &track->level);
+
         if (track->params->red_pt != 0 && item.pt == track->params->red_pt) {
             cr_peer_red_packet(track, &packet);
             continue;
@@ -417,15 +423,14 @@ cr_peer_media_pop(cr_peer_track_t *track)
 }
 
 
-/* 3GPP TS 26.114 section 7.4.5: quarter turns in the two low bits */
+/* An extension of one byte. */
 static bool
-cr_peer_media_rotation(cr_peer_track_t *track, const cr_rtp_item_t *item,
-    uint16_t *rotation)
+cr_peer_media_ext(const cr_rtp_item_t *item, uint8_t id, uint8_t *byte)
 {
     cr_rtp_t    rtp;
     cr_slice_t  value;
 
-    if (track->params->ext_video_orientation == 0) {
+    if (id == 0) {
         return false;
     }
 
@@ -433,13 +438,30 @@ cr_peer_media_rotation(cr_peer_track_t *track, const cr_rtp_item_t *item,
     rtp.ext_profile = item->ext_profile;
     rtp.ext = item->ext;
 
-    if (!cr_rtp_ext(&rtp, track->params->ext_video_orientation, &value)
-        || value.len != 1)
+    if (!cr_rtp_ext(&rtp, id, &value) || value.len != 1) {
+        return false;
+    }
+
+    *byte = value.data[0];
+
+    return true;
+}
+
+
+/* 3GPP TS 26.114 section 7.4.5: quarter turns in the two low bits */
+static bool
+cr_peer_media_rotation(cr_peer_track_t *track, const cr_rtp_item_t *item,
+    uint16_t *rotation)
+{
+    uint8_t  byte;
+
+    if (!cr_peer_media_ext(item, track->params->ext_video_orientation,
+                           &byte))
     {
         return false;
     }
 
-    *rotation = (uint16_t) ((value.data[0] & 3) * 90);
+    *rotation = (uint16_t) ((byte & 3) * 90);
 
     return true;
 }
@@ -471,6 +493,13 @@ cr_peer_media_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
     frame->track = track->index;
     frame->time_us = cr_track_clock_map(&track->clock, frame->rtp_timestamp,
                                         arrival_us, &jumped);
+
+    if (frame->kind == CR_KIND_AUDIO && track->has_level) {
+        /* section 3 of RFC 6464: V, and the level */
+        frame->has_level = true;
+        frame->voice = track->level >> 7;
+        frame->level = track->level & 0x7f;
+    }
 
     if (frame->kind == CR_KIND_VIDEO) {
         frame->rotation = track->rotation;

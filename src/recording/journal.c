@@ -174,6 +174,16 @@ static const cr_field_t  cr_rotation_fields[] = {
     CR_END
 };
 
+static const cr_field_t  cr_level_fields[] = {
+    CR_F(level, ID, "sessionId", session_id),
+    CR_F(level, INT, "track", track),
+    CR_F(level, INT, "fromMs", from_ms),
+    CR_F(level, INT, "toMs", to_ms),
+    CR_F(level, INT, "level", level),
+    CR_F(level, INT_OPT, "voiceMs", voice_ms),
+    CR_END
+};
+
 static const cr_field_t  cr_leave_fields[] = {
     CR_F(leave, ID, "participantId", participant_id),
     CR_F(leave, ID, "sessionId", session_id),
@@ -241,6 +251,7 @@ static const cr_event_t  cr_events[] = {
     { "clock", CR_JOURNAL_CLOCK, cr_clock_fields },
     { "gap", CR_JOURNAL_GAP, cr_gap_fields },
     { "rotation", CR_JOURNAL_ROTATION, cr_rotation_fields },
+    { "level", CR_JOURNAL_LEVEL, cr_level_fields },
     { "leave", CR_JOURNAL_LEAVE, cr_leave_fields },
     { "interruption", CR_JOURNAL_INTERRUPTION, cr_interruption_fields },
     { "stop", CR_JOURNAL_STOP, cr_stop_fields },

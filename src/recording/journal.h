@@ -55,7 +55,8 @@ typedef enum {
     CR_JOURNAL_OUTPUT,
     CR_JOURNAL_ERROR,
     CR_JOURNAL_DELETE,
-    CR_JOURNAL_ROTATION
+    CR_JOURNAL_ROTATION,
+    CR_JOURNAL_LEVEL
 } cr_journal_ev_e;
 
 
@@ -152,6 +153,15 @@ typedef struct {
 } cr_journal_rotation_t;
 
 typedef struct {
+    char     session_id[CR_JOURNAL_ID_SIZE];
+    int64_t  track;
+    int64_t  from_ms;                               /* media time */
+    int64_t  to_ms;
+    int64_t  level;                                 /* the loudest, dBov */
+    int64_t  voice_ms;
+} cr_journal_level_t;
+
+typedef struct {
     char  participant_id[CR_JOURNAL_ID_SIZE];
     char  session_id[CR_JOURNAL_ID_SIZE];
     char  reason[CR_JOURNAL_WORD_SIZE];
@@ -212,6 +222,7 @@ typedef struct {
         cr_journal_clock_t         clock;
         cr_journal_gap_t           gap;
         cr_journal_rotation_t      rotation;
+        cr_journal_level_t         level;
         cr_journal_leave_t         leave;
         cr_journal_interruption_t  interruption;
         cr_journal_stop_t          stop;

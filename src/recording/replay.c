@@ -96,7 +96,7 @@ cr_recording_replay(cr_recording_t *rec, const cr_journal_record_t *record)
 
     default:
 
-        /* track, clock, gap and rotation concern the mix alone */
+        /* track, clock, gap, rotation and level concern the mix alone */
 
         return CR_OK;
     }

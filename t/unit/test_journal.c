@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 
-#define RECORDS  16
+#define RECORDS  17
 
 #define AT  "\"tMs\":1,\"at\":\"2026-11-22T18:50:00.123Z\""
 
@@ -145,6 +145,7 @@ records(cr_journal_record_t *rec)
     rec[13].error = (cr_journal_error_t) { "disk_full", "no room", "mixing",
                                            true };
     rec[15].rotation = (cr_journal_rotation_t) { "s1", 1, 2000, 270 };
+    rec[16].level = (cr_journal_level_t) { "s1", 2, 1000, 2000, -23, 640 };
 
     return RECORDS;
 }

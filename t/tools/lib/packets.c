@@ -160,6 +160,11 @@ packet_head(publisher_t *p, unsigned which, bool marker, uint8_t *b)
         b[21] = EXT_ORIENTATION << 4;
         b[22] = (uint8_t) (p->frames[VIDEO] / p->options.turn % 4);
     }
+
+    if (p->options.level > 0 && which == AUDIO) {
+        b[21] = EXT_LEVEL << 4;
+        b[22] = (uint8_t) p->options.level;
+    }
 }
 
 

@@ -43,6 +43,7 @@
 #define EXT_TWCC            3
 #define EXT_MID             4
 #define EXT_ORIENTATION     5
+#define EXT_LEVEL           6
 
 #define HEAD_SIZE           24         /* with our two header extensions */
 #define HISTORY             4096       /* packets, as OBS keeps */
@@ -69,6 +70,7 @@ typedef struct {
     unsigned     mtu;            /* of DTLS, 0: as it is */
     unsigned     fps;            /* of Annex B */
     unsigned     payload;        /* bytes of a packet of video, at most */
+    int          level;          /* RFC 6464's byte of sound, 0: none */
     unsigned     turn;           /* frames until the camera is turned */
     unsigned     drop;           /* which packet of video, 0: none */
     unsigned     repeat_late;    /* packets, of a repetition */

@@ -52,6 +52,11 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
                 "a=ssrc:%u cname:publisher\r\n",
                 PT_OPUS, PT_OPUS, s->ssrc);
 
+        if (p->options.level > 0) {
+            fprintf(out, "a=extmap:%u urn:ietf:params:rtp-hdrext:"
+                         "ssrc-audio-level\r\n", EXT_LEVEL);
+        }
+
         if (p->options.audio_nack) {
             fprintf(out, "a=rtcp-fb:%u nack\r\n", PT_OPUS);
         }

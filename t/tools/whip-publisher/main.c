@@ -39,6 +39,7 @@ static const char  usage[] =
     "  --audio-nack         of sound, too\n"
     "  --client WHO         obs or ffmpeg: their offer and their habits\n"
     "  --payload N          bytes of a packet's payload, at most\n"
+    "  --audio-level N      of each packet of sound (RFC 6464's byte)\n"
     "  --turn N             a quarter turn after each N frames\n"
     "  --drop N             the Nth packet of video is not sent at first\n"
     "  --repeat-late N      packets that a repetition is late\n"
@@ -117,6 +118,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "migrate", required_argument, NULL, 'M' },
         { "client", required_argument, NULL, 'C' },
         { "payload", required_argument, NULL, 'y' },
+        { "audio-level", required_argument, NULL, 'e' },
         { "turn", required_argument, NULL, 'T' },
         { "drop", required_argument, NULL, 'o' },
         { "repeat-late", required_argument, NULL, 'r' },
@@ -160,6 +162,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'S': o->seed = strtoull(optarg, NULL, 10); break;
         case 'M': o->migrate = atof(optarg); break;
         case 'y': o->payload = (unsigned) atoi(optarg); break;
+        case 'e': o->level = atoi(optarg); break;
         case 'T': o->turn = (unsigned) atoi(optarg); break;
         case 'o': o->drop = (unsigned) atoi(optarg); break;
         case 'r': o->repeat_late = (unsigned) atoi(optarg); break;
