@@ -4,9 +4,9 @@
 #
 # Habits of known clients, as they look on the wire.  Others are elsewhere:
 # GStreamer's DTLS fragments of 256 bytes in media.t, Chromium's ClientHello
-# in two datagrams, in any order, in t/unit/test_dtls_fragments.c, offers that browsers and
-# GStreamer made in whip.t.  The real FFmpeg, Firefox, GStreamer and aiortc
-# publish in t/e2e.
+# in two datagrams, in any order, in t/unit/test_dtls_fragments.c, offers that
+# browsers and GStreamer made in whip.t.  The real FFmpeg, Firefox, GStreamer
+# and aiortc publish in t/e2e.
 
 use strict;
 use warnings;
