@@ -74,6 +74,13 @@ for my $who (@people) {
         for qw(flash beep);
 }
 
+# what their clocks were told by; the last word counts
+my %by = map { /"sessionId":"s-(\w+)".*"fromSr":(\w+)/ }
+    grep { /"ev":"clock"/ } split /\n/, run('cat', "$tmp/rec/journal.ndjson");
+
+is $by{silent}, 'false', 'without reports: by arrival';
+is $by{$_}, 'true', "$_: by reports or capture times" for qw(fast stamped);
+
 diag sprintf '%-8s %21s %21s %21s', 'ms', 'sound', 'picture',
     'sound - picture';
 
