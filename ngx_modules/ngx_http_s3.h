@@ -141,7 +141,7 @@ ngx_int_t ngx_http_s3_target(ngx_http_request_t *r,
     ngx_http_s3_loc_conf_t *conf, ngx_str_t *path, ngx_str_t *host);
 
 
-/* ngx_http_s3_provider.c */
+/* ngx_http_s3_source.c */
 
 /* s3_credentials: the source with its parameters. */
 char *ngx_http_s3_provider_set(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -150,6 +150,9 @@ char *ngx_http_s3_provider_set(ngx_conf_t *cf, ngx_command_t *cmd,
 /* Of s3_access_key, s3_secret_key and s3_session_token. */
 ngx_http_s3_provider_t *ngx_http_s3_provider_static(ngx_conf_t *cf,
     ngx_str_t *access, ngx_str_t *secret, ngx_str_t *session);
+
+
+/* ngx_http_s3_provider.c */
 
 /* Begins to fetch; in each worker. */
 ngx_int_t ngx_http_s3_provider_start(ngx_http_s3_provider_t *p,

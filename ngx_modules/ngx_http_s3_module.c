@@ -25,8 +25,8 @@ static void *ngx_http_s3_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_s3_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_s3_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_s3_merge_keys(ngx_conf_t *cf,
-    ngx_http_s3_loc_conf_t *conf, ngx_http_s3_loc_conf_t *prev);
+static ngx_int_t ngx_http_s3_own_keys(ngx_conf_t *cf,
+    ngx_http_s3_loc_conf_t *conf);
 static char *ngx_http_s3_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_s3_secret(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -199,7 +199,7 @@ ngx_http_s3_presigned_url(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     v->not_found = 1;
 
-    if (conf->provider == NULL) {
+    if (conf->provider == NGX_CONF_UNSET_PTR) {
         return NGX_OK;
     }
 
@@ -393,8 +393,6 @@ ngx_http_s3_create_loc_conf(ngx_conf_t *cf)
 static char *
 ngx_http_s3_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    char  *rv;
-
     ngx_http_s3_loc_conf_t  *prev = parent;
     ngx_http_s3_loc_conf_t  *conf = child;
 
@@ -419,7 +417,9 @@ ngx_http_s3_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->presign_expires < 1
         || conf->presign_expires > CR_SIGV4_EXPIRES_MAX)
     {
-        return "\"s3_presign_expires\" is not between a second and a week";
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"s3_presign_expires\" is "
+                           "not between a second and a week");
+        return NGX_CONF_ERROR;
     }
 
     if (conf->host.len == 0) {
@@ -428,17 +428,25 @@ ngx_http_s3_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->style = prev->style;
     }
 
-    rv = ngx_http_s3_merge_keys(cf, conf, prev);
+    /* the level of http{} is nobody's child, so it is looked at here */
 
-    if (rv != NGX_CONF_OK) {
-        return rv;
+    if (ngx_http_s3_own_keys(cf, prev) != NGX_OK
+        || ngx_http_s3_own_keys(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
-    if (conf->provider == NULL) {
+    if (conf->provider == NGX_CONF_UNSET_PTR) {
+        conf->provider = prev->provider;
+    }
+
+    if (conf->provider == NGX_CONF_UNSET_PTR) {
 
         if (conf->sign != NGX_HTTP_S3_OFF) {
-            return "\"s3_sign\" needs \"s3_access_key\" and "
-                   "\"s3_secret_key\", or \"s3_credentials\"";
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"s3_sign\" needs \"s3_access_key\" and "
+                               "\"s3_secret_key\", or \"s3_credentials\"");
+            return NGX_CONF_ERROR;
         }
 
         return NGX_CONF_OK;
@@ -478,39 +486,38 @@ ngx_http_s3_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 /* A level that has any of the three keys has them all, or none of above. */
 
-static char *
-ngx_http_s3_merge_keys(ngx_conf_t *cf, ngx_http_s3_loc_conf_t *conf,
-    ngx_http_s3_loc_conf_t *prev)
+static ngx_int_t
+ngx_http_s3_own_keys(ngx_conf_t *cf, ngx_http_s3_loc_conf_t *conf)
 {
-    ngx_uint_t  own;
+    const char  *wrong;
 
-    own = conf->access.len || conf->secret.len || conf->session.len;
+    if (conf->access.len || conf->secret.len || conf->session.len) {
 
-    if (conf->provider != NGX_CONF_UNSET_PTR && conf->provider != NULL) {
-
-        if (own) {
-            return "\"s3_credentials\" of another source stands beside "
-                   "\"s3_access_key\"";
-        }
-
-        return NGX_CONF_OK;
-    }
-
-    if (own) {
-        conf->provider = ngx_http_s3_provider_static(cf, &conf->access,
+        if (conf->provider == NGX_CONF_UNSET_PTR || conf->provider == NULL) {
+            conf->provider = ngx_http_s3_provider_static(cf, &conf->access,
                                              &conf->secret, &conf->session);
 
-        return conf->provider != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+            return conf->provider != NULL ? NGX_OK : NGX_ERROR;
+        }
+
+        if (conf->provider->source == NGX_HTTP_S3_STATIC) {
+            return NGX_OK;
+        }
+
+        wrong = "\"s3_credentials\" of another source stands beside "
+                "\"s3_access_key\"";
+
+    } else if (conf->provider == NULL) {
+        wrong = "\"s3_credentials static\" needs \"s3_access_key\" and "
+                "\"s3_secret_key\" beside it";
+
+    } else {
+        return NGX_OK;
     }
 
-    if (conf->provider == NULL) {
-        return "\"s3_credentials static\" needs \"s3_access_key\" and "
-               "\"s3_secret_key\" beside it";
-    }
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, wrong);
 
-    ngx_conf_merge_ptr_value(conf->provider, prev->provider, NULL);
-
-    return NGX_CONF_OK;
+    return NGX_ERROR;
 }
 
 
