@@ -359,8 +359,8 @@ ngx_http_s3_provider_endpoint(ngx_conf_t *cf, ngx_http_s3_provider_t *p,
         }
 
         if (url->len == 0) {
-            relative = ngx_http_s3_getenv(
-                                    cf, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+            relative = ngx_http_s3_getenv(cf,
+                                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
 
             if (relative.len == 0) {
                 return "needs \"url=\" or AWS_CONTAINER_CREDENTIALS_FULL_URI "
@@ -377,8 +377,8 @@ ngx_http_s3_provider_endpoint(ngx_conf_t *cf, ngx_http_s3_provider_t *p,
         }
 
         if (p->token_file.len == 0) {
-            p->token_file = ngx_http_s3_getenv(
-                                    cf, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+            p->token_file = ngx_http_s3_getenv(cf,
+                                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
         }
 
         p->token = ngx_http_s3_getenv(cf,

@@ -3,10 +3,11 @@
  * Copyright (C) The call recorder authors
  *
  * Canonical requests of any path, query and header; the parts of the input
- * stand between newlines.
+ * stand between newlines.  The whole of it as the head of a request, and as
+ * the answer to one.
  */
 
-#include "s3/sigv4.h"
+#include "s3/head.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,64 @@ canonical_path(cr_slice_t path)
 }
 
 
+static void
+head(const cr_sigv4_key_t *key, const cr_s3_keys_t *keys, cr_slice_t text)
+{
+    size_t        size;
+    uint8_t      *buf;
+    cr_writer_t   w;
+    cr_s3_head_t  how = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, true };
+
+    how.payload = cr_s3_str(CR_SIGV4_UNSIGNED);
+    size = cr_s3_head_size(keys, &how, text);
+
+    buf = malloc(size);
+    if (buf == NULL) {
+        abort();
+    }
+
+    cr_writer_init(&w, buf, size);
+
+    /* the size that is asked for is enough */
+
+    if (cr_s3_head_sign(&env, key, keys, 0, &how, text, &w) == CR_OK
+        && (cr_writer_len(&w) < 4 || memcmp(w.pos - 4, "\r\n\r\n", 4) != 0))
+    {
+        abort();
+    }
+
+    if (w.overflow) {
+        abort();
+    }
+
+    free(buf);
+}
+
+
+static void
+answer(const uint8_t *data, size_t size)
+{
+    uint8_t      *buf;
+    unsigned      status;
+    cr_slice_t    body;
+
+    buf = malloc(size + 1);
+    if (buf == NULL) {
+        abort();
+    }
+
+    memcpy(buf, data, size);
+
+    if (cr_s3_http_parse(buf, size, false, &status, &body) == CR_OK
+        && (body.data < buf || body.data + body.len > buf + size))
+    {
+        abort();
+    }
+
+    free(buf);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -120,6 +179,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     {
         abort();
     }
+
+    head(&key, &keys, (cr_slice_t) { data, size });
+    answer(data, size);
 
     cr_writer_init(&w, out, sizeof(out));
     (void) cr_sigv4_sign(&env, &key, keys.access, 0, &request, &w);
