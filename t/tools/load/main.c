@@ -9,8 +9,8 @@
  *
  * Each sends the same files from another keyframe on, sealed with AES-GCM;
  * to a floor (t/tools/floor) without WHIP, ICE and DTLS, with keys that both
- * know.  Reports in lines of JSON: when all are connected, when the measured
- * time begins and ends, at the end.
+ * know.  Reports in lines of JSON: when the measured time begins and ends,
+ * when it has gone on for --more seconds, at the end.
  */
 
 #include <getopt.h>
@@ -38,13 +38,14 @@
 static const char  usage[] =
     "usage: load --url URL --token T | --floor PORT\n"
     "            --sessions N --seconds S --video FILE --audio FILE\n"
-    "            [--fps N]\n";
+    "            [--more S] [--fps N]\n";
 
 
 typedef struct {
     options_t     options;
     unsigned      sessions;
     unsigned      seconds;
+    unsigned      more;         /* seconds */
     unsigned      floor;        /* port, 0: by WHIP */
     int           epoll;
     int64_t       late_us;      /* the longest delay of a tick */
@@ -63,6 +64,7 @@ load_parse(load_t *l, int argc, char **argv)
         { "floor", required_argument, NULL, 'F' },
         { "sessions", required_argument, NULL, 'n' },
         { "seconds", required_argument, NULL, 's' },
+        { "more", required_argument, NULL, 'm' },
         { "video", required_argument, NULL, 'v' },
         { "audio", required_argument, NULL, 'a' },
         { "fps", required_argument, NULL, 'f' },
@@ -82,6 +84,7 @@ load_parse(load_t *l, int argc, char **argv)
         case 'F': l->floor = (unsigned) atoi(optarg); break;
         case 'n': l->sessions = (unsigned) atoi(optarg); break;
         case 's': l->seconds = (unsigned) atoi(optarg); break;
+        case 'm': l->more = (unsigned) atoi(optarg); break;
         case 'v': l->options.files[VIDEO] = optarg; break;
         case 'a': l->options.files[AUDIO] = optarg; break;
         case 'f': l->options.fps = (unsigned) atoi(optarg); break;
@@ -363,6 +366,12 @@ load_measure(load_t *l)
     why = load_run(l, monotonic_us() + (int64_t) l->seconds * 1000000);
 
     load_report(l, "end", cpu_us);
+
+    if (why == NULL && l->more != 0) {
+        why = load_run(l, monotonic_us() + (int64_t) l->more * 1000000);
+    }
+
+    load_report(l, "more", cpu_us);
 
     return why;
 }
