@@ -15,7 +15,7 @@ $(DEPS)/libsrtp2.a: .ci/debian-source .ci/library.mk
 	@rm -rf $(DEPS)/srtp
 	@mkdir -p $(DEPS)/srtp $(DEPS)/include/srtp2
 	$(Q)cd $(DEPS)/srtp && $(ROOT)/$(SRTP_SRC)/configure --enable-openssl \
-	    CC="$(HAVE_CCACHE) gcc" CFLAGS="-g -O2 -fPIC -fvisibility=hidden" \
+	    CC="$(HAVE_CCACHE) gcc" CFLAGS="-g -O3 -fPIC -fvisibility=hidden" \
 	    > configure.log 2>&1 || { tail -20 configure.log; exit 1; }
 	$(Q)$(MAKE) -C $(DEPS)/srtp libsrtp2.a > $(DEPS)/srtp/make.log 2>&1 \
 	    || { tail -20 $(DEPS)/srtp/make.log; exit 1; }

@@ -566,6 +566,7 @@ ngx_recording_media_finish(ngx_recording_join_t *j)
 static cr_status_e
 ngx_recording_media_write(void *ctx, const uint8_t *data, size_t size)
 {
+    ngx_int_t                 rc;
     ngx_recording_chunk_t    *c;
     ngx_recording_cluster_t  *cl;
 
@@ -576,10 +577,16 @@ ngx_recording_media_write(void *ctx, const uint8_t *data, size_t size)
         return CR_NOMEM;
     }
 
-    if (ngx_recording_writer_append(c->join->writer, data, size, NULL,
-                                    ngx_recording_media_written, cl)
-        != NGX_OK)
-    {
+    /* the header, while the writer is made, is small; clusters are not */
+
+    rc = (c->mkv == NULL)
+         ? ngx_recording_writer_append(c->join->writer, data, size, NULL,
+                                       ngx_recording_media_written, cl)
+         : ngx_recording_writer_give(c->join->writer,
+                                     cr_chunk_writer_take(c->mkv), size,
+                                     ngx_recording_media_written, cl);
+
+    if (rc != NGX_OK) {
         ngx_recording_lost_failed(cl);
         ngx_free(cl);
         return CR_NOMEM;

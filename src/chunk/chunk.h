@@ -17,7 +17,8 @@
 #include "base/status.h"
 
 
-#define CR_CHUNK_CLUSTER_US  500000
+#define CR_CHUNK_CLUSTER_US    500000
+#define CR_CHUNK_CLUSTER_SIZE  32768    /* unless a frame is larger */
 
 
 typedef struct {
@@ -36,7 +37,8 @@ typedef struct {
 
 /*
  * Bytes to append to the file, in order: the header with the tracks, then
- * one call for each cluster.  The bytes are the writer's again on return.
+ * one call for each cluster.  The bytes are the writer's again on return,
+ * unless they were taken.
  */
 typedef cr_status_e (*cr_chunk_write_pt)(void *ctx, const uint8_t *data,
     size_t size);
@@ -52,13 +54,20 @@ cr_chunk_writer_t *cr_chunk_writer_create(const cr_env_t *env,
 
 /*
  * Adds a frame to the current cluster; time_ms is on the recording's clock.
- * A cluster is closed when a track in it spans CR_CHUNK_CLUSTER_US.
+ * A cluster is closed when a track in it spans CR_CHUNK_CLUSTER_US, or the
+ * frame would make it larger than CR_CHUNK_CLUSTER_SIZE.
  */
 cr_status_e cr_chunk_writer_frame(cr_chunk_writer_t *w, uint8_t number,
     const cr_frame_t *frame, int64_t time_ms);
 
 /* Closes the current cluster, so that its bytes are handed out. */
 cr_status_e cr_chunk_writer_flush(cr_chunk_writer_t *w);
+
+/*
+ * Within write(), for a cluster: makes the bytes the receiver's, to be given
+ * back to env.
+ */
+uint8_t *cr_chunk_writer_take(cr_chunk_writer_t *w);
 
 /* Bytes handed out and still held. */
 uint64_t cr_chunk_writer_size(const cr_chunk_writer_t *w);

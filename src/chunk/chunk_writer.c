@@ -17,7 +17,6 @@
 #define CR_BLOCK_HEAD         4     /* the part that its size counts */
 #define CR_BLOCK_KEYFRAME     0x80
 
-#define CR_CLUSTER_BUFFER     (64 * 1024)
 #define CR_CLUSTER_SIZE_MAX   (16 * 1024 * 1024)
 #define CR_CLUSTER_MS         (CR_CHUNK_CLUSTER_US / 1000)
 
@@ -148,7 +147,7 @@ cr_chunk_cluster_full(const cr_chunk_writer_t *w,
 {
     int64_t  relative;
 
-    if (w->len + CR_BLOCK_HEAD_MAX + size > CR_CLUSTER_SIZE_MAX) {
+    if (w->len + CR_BLOCK_HEAD_MAX + size > CR_CHUNK_CLUSTER_SIZE) {
         return true;
     }
 
@@ -177,11 +176,8 @@ cr_chunk_reserve(cr_chunk_writer_t *w, size_t n)
         return CR_OK;
     }
 
-    size = w->size ? w->size : CR_CLUSTER_BUFFER;
-
-    while (size < w->len + n) {
-        size += size / 2;
-    }
+    size = w->len + n > CR_CHUNK_CLUSTER_SIZE ? w->len + n
+                                              : CR_CHUNK_CLUSTER_SIZE;
 
     p = cr_alloc(&w->env, size);
     if (p == NULL) {
@@ -296,6 +292,20 @@ cr_chunk_writer_flush(cr_chunk_writer_t *w)
     cr_ebml_put_size8(w->buf + 4, len - 12);
 
     return cr_chunk_write(w, w->buf, len);
+}
+
+
+uint8_t *
+cr_chunk_writer_take(cr_chunk_writer_t *w)
+{
+    uint8_t  *buf;
+
+    buf = w->buf;
+
+    w->buf = NULL;
+    w->size = 0;
+
+    return buf;
 }
 
 

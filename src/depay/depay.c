@@ -9,7 +9,7 @@
 
 
 #define CR_DEPAY_BUFFER_MIN   8192
-#define CR_DEPAY_BUFFER_KEEP  (1024 * 1024)
+#define CR_DEPAY_BUFFER_KEEP  (16 * 1024)
 
 
 cr_depay_t *
@@ -296,7 +296,7 @@ cr_depay_emit(cr_depay_t *d)
     }
 
     if (d->size > CR_DEPAY_BUFFER_KEEP) {
-        /* one huge frame is no reason to hold its memory for good */
+        /* a keyframe is no reason to hold its memory until the next */
         cr_free(&d->env, d->buf);
         d->buf = NULL;
         d->size = 0;
