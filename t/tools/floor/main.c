@@ -55,6 +55,9 @@ on_signal(int sig)
     (void) sig;
 
     stopped = 1;
+
+    /* once more, had epoll_wait() not been reached */
+    (void) alarm(1);
 }
 
 
@@ -244,6 +247,7 @@ main(int argc, char **argv)
     memset(&sa, 0, sizeof(sa));
     sa.sa_handler = on_signal;
     sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGALRM, &sa, NULL);
 
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
