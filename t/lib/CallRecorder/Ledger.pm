@@ -22,7 +22,7 @@ my %RATE = (video => 90, audio => 48);
 
 
 # The frames of a participant's session (the last one, unless it is named) by
-# kind: ([ms, size, crc], ...), in the order in which they were written.
+# kind: ([ms, size, crc, keyframe], ...), in the order in which they were written.
 sub recorded
 {
     my ($rec, $id, $participant, $session) = @_;
@@ -42,7 +42,7 @@ sub recorded
         my $file = $rec->folder($id) . "/$open->{file}";
 
         push @{ $frames{ $kind{ $_->{track} } } },
-            [ $_->{ms}, length $_->{data}, crc32($_->{data}) ]
+            [ $_->{ms}, length $_->{data}, crc32($_->{data}), $_->{key} ]
             for @{ CallRecorder::Mkv::read_file($file)->{frames} };
     }
 

@@ -1,0 +1,209 @@
+#!/usr/bin/perl
+
+# Copyright (C) The call recorder authors
+#
+# A real browser behind a path that becomes narrow, and wide again: what it
+# sends follows, and nothing that it sent is missing in the recording.  Once
+# with transport-wide feedback; once with REMB, as for clients without that,
+# which backs off later: what is lost meanwhile is in the journal.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use CallRecorder::Browser qw(browser page);
+use CallRecorder::Ledger qw(recorded);
+use CallRecorder::Loss;
+use CallRecorder::Media qw(run);
+use CallRecorder::Nginx;
+use CallRecorder::Recorder;
+use Test::More;
+
+# a loaded machine encodes slowly, so it has time to get there
+my $seconds = 90;
+my $max_kbps = 1500;
+my $wide_kbps = 900;
+my $narrow_kbps = 400;
+
+my $relay;
+
+END { kill KILL => $relay->{pid} if $relay && $relay->{pid}; }
+
+subtest 'transport-wide feedback' => sub { narrow(0, sub { }) };
+subtest 'REMB' => sub { narrow(1, \&without_transport_cc) };
+
+done_testing();
+
+
+sub narrow
+{
+    my ($lossy, $prepare) = @_;
+
+    my $port = CallRecorder::Nginx::free_port('udp');
+    my $rec = CallRecorder::Recorder->new(
+        mix => 'recording_mix off;',
+        rtc => "max_bitrate ${max_kbps}k; public_address 127.0.0.1:$port;",
+        page());
+
+    $relay = CallRecorder::Loss::relay($rec->{udp}, '--listen', $port,
+        '--delay', 20);
+    $prepare->($rec);
+
+    my $camera = "$rec->{dir}/noise.mjpeg";
+
+    run(qw(ffmpeg -v error -f lavfi -i),
+        'color=gray:s=640x480:r=20:d=3,noise=alls=60:allf=t+u',
+        qw(-c:v mjpeg -q:v 8 -pix_fmt yuvj420p -huffman default), $camera);
+
+    my $id = $rec->start_recording;
+    my $browser = browser($rec, 'alice', ledger => 1, video => $camera,
+                          query => 'codec=vp8');
+
+    ok $browser->wait_event('connected', 60), 'it publishes'
+        or return diag $browser->said . $rec->error_log;
+
+    ok follows($rec, $browser, sub { $_[0] > $wide_kbps }),
+        "it gets over $wide_kbps kbit/s";
+
+    CallRecorder::Loss::relay_set($relay, 'up-rate', $narrow_kbps);
+    ok follows($rec, $browser, sub { $_[0] > 0 && $_[0] < $narrow_kbps }),
+        "on a path of $narrow_kbps kbit/s it sends less than that";
+
+    # some of it for the disk, with the keyframe of a chunk
+    sleep 6;
+    CallRecorder::Loss::relay_set($relay, 'up-rate', 0);
+    ok follows($rec, $browser, sub { $_[0] > $wide_kbps }),
+        "then more than $wide_kbps kbit/s again";
+
+    diag 'kbit/s each second: ', join ' ',
+        map { $_->{kbps} } $browser->events('rate');
+
+    $rec->stop_recording;
+    $browser->leave;
+    ok $browser->wait_event('left', 30), 'it leaves' or diag $browser->said;
+
+    my $network = CallRecorder::Loss::relay_stop($relay);
+
+    cmp_ok $network->{up}{overflowed}, '>', 0, 'packets were dropped';
+    is $rec->wait_status($id, 'completed')->{status}, 'completed',
+        'the recording is completed';
+    nothing_missing($rec, $id, $browser, $lossy);
+    not_above($rec, $id);
+
+    $rec->stop;
+}
+
+
+# Whether three seconds in a row, from now on, are so.
+sub follows
+{
+    my ($rec, $browser, $so) = @_;
+
+    my $from = () = $browser->events('rate');
+
+    return $rec->wait_for(sub {
+        my @rates = map { $_->{kbps} } $browser->events('rate');
+        my $row = 0;
+
+        for my $kbps (@rates[ $from .. $#rates ]) {
+            $row = $so->($kbps) ? $row + 1 : 0;
+            return 1 if $row == 3;
+        }
+
+        return 0;
+    }, $seconds);
+}
+
+
+# What is recorded is what was sent, picture by picture.  The browser itself
+# throws away what waits in its queue when it has a keyframe to send, which
+# shows in no sequence number: only such are missing.
+sub nothing_missing
+{
+    my ($rec, $id, $browser, $lossy) = @_;
+
+    my @journal = $rec->journal($id);
+    my %kind = map { $_->{track} => $_->{kind} }
+        grep { $_->{ev} eq 'track' } @journal;
+    my @gaps = grep { $_->{ev} eq 'gap' && $kind{ $_->{track} } eq 'video'
+                      && $_->{packets} != 0 } @journal;
+    my ($ledger) = $browser->events('ledger');
+    my @sent = map { "$_->[1] $_->[2]" } @{ $ledger->{video} };
+    my @got = @{ recorded($rec, $id, 'alice')->{video} };
+    my ($next, $missing, $last, @strange, @holes) = (0, 0, 0);
+    my $told = sub {
+        my ($from, $to) = @_;
+        return scalar grep { $_->{fromMs} <= $to && $_->{toMs} > $from } @gaps;
+    };
+
+    for my $frame (@got) {
+        my ($i) = grep { $sent[$_] eq "$frame->[1] $frame->[2]" }
+            $next .. $#sent;
+
+        if (!defined $i) {
+            push @strange, "@$frame" unless $told->(@$frame[0, 0]);
+            next;
+        }
+
+        # the first may have been sent before the recording began
+        if ($next != 0 && $i > $next) {
+            $missing += $i - $next;
+            push @holes, "$next to $i"
+                unless $frame->[3] || $told->($last, $frame->[0]);
+        }
+
+        $next = $i + 1;
+        $last = $frame->[0];
+    }
+
+    is "@strange", '', 'no picture is other than it was sent';
+    is "@holes", '', 'none is missing but in front of a keyframe';
+    cmp_ok scalar @got, '>', 0.9 * @sent, 'and nearly all are there';
+    diag scalar @got, ' of ', scalar @sent, " pictures, $missing thrown away";
+
+    is join(', ', map { "$_->{fromMs}-$_->{toMs} ms: $_->{packets}" } @gaps),
+        '', 'no packet of the video is given up' unless $lossy;
+
+    my ($ended) = $rec->error_log =~ /session \S+ ended: \S+, (.*)/;
+    diag $ended // 'no end in the log';
+
+    for my $kind (qw(video audio)) {
+        my $stats = $ledger->{stats}{$kind};
+        diag "$kind: ", join ' ', map { "$_ $stats->{$_}" } sort keys %$stats;
+    }
+}
+
+
+# By what lies on disk; what the browser counts has padding in it.
+sub not_above
+{
+    my ($rec, $id) = @_;
+
+    my @rates = map { $_->{sizeBytes} * 8 / ($_->{endMs} - $_->{startMs}) }
+        grep { $_->{ev} eq 'chunk_close' && $_->{endMs} - $_->{startMs} > 2000 }
+        $rec->journal($id);
+
+    is scalar(grep { $_ > 1.2 * $max_kbps * 1.024 } @rates), 0,
+        'it never sent more than it was told to' or diag "@rates";
+}
+
+
+# What the browser offers of it does not reach the server.
+sub without_transport_cc
+{
+    my ($rec) = @_;
+
+    my $file = "$rec->{dir}/html/whip.js";
+    my $text = $rec->slurp('html/whip.js');
+
+    $text =~ s{body: pc\.localDescription\.sdp}{$&
+                .replace(/a=rtcp-fb:\\d+ transport-cc\\r\\n/g, '')
+                .replace(/a=extmap:\\d+ \\S*transport-wide-cc\\S*\\r\\n/g, '')}
+        or die "whip.js posts something else\n";
+
+    open my $f, '>', $file or die "$file: $!\n";
+    print $f $text;
+    close $f or die "$file: $!\n";
+}
