@@ -46,20 +46,20 @@ typedef struct CallMixTrack {
     int                 number;         /* Matroska track number */
     CallMixClock       *clocks;         /* ascending by media */
     int                 nb_clocks;
+    int                 screen;         /* a video that is no camera's */
     CallMixRotation    *rotations;      /* as they came */
     int                 nb_rotations;
 } CallMixTrack;
 
 
-#define CALLMIX_MAX_TRACKS      16
+#define CALLMIX_MAX_TRACKS      32
 
 typedef struct CallMixChunk {
     char       *file;                   /* relative to the folder */
     int         number;
     int         tracks[CALLMIX_MAX_TRACKS];     /* their numbers, in order */
+    int         areas[CALLMIX_MAX_TRACKS];      /* of pictures; 0: sound */
     int         nb_tracks;
-    int         has_video;
-    int         main_track;             /* the first video, or else audio */
     int64_t     start_ms;               /* media time */
     int64_t     end_ms;                 /* -1: not closed */
 } CallMixChunk;
@@ -69,6 +69,7 @@ typedef struct CallMixSession {
     char            id[CALLMIX_ID_MAX + 1];
     int64_t         join;
     int64_t         leave;              /* CALLMIX_NEVER: not known */
+    int             screen;             /* all of it is a screen's */
     CallMixTrack   *tracks;
     int             nb_tracks;
     CallMixChunk   *chunks;
@@ -84,8 +85,13 @@ typedef struct CallMixSpan {
 } CallMixSpan;
 
 
+/*
+ * Somebody, or somebody's screen: the sessions that are a screen's, and the
+ * videos of others that are.
+ */
 typedef struct CallMixParticipant {
     char                id[CALLMIX_ID_MAX + 1];
+    int                 screen;
     char               *name;
     CallMixSession    **sessions;
     int                 nb_sessions;
@@ -105,9 +111,17 @@ typedef struct CallMixTimeline {
 void ff_callmix_timeline_init(CallMixTimeline *tl);
 void ff_callmix_timeline_uninit(CallMixTimeline *tl);
 
+/* What a participant takes of a chunk: numbers in its tracks; -1: none. */
+typedef struct CallMixPick {
+    int         video;
+    int         audio;
+} CallMixPick;
+
+
 /* Found, or added; NULL: no memory or too many. */
 CallMixParticipant *ff_callmix_timeline_participant(CallMixTimeline *tl,
-                                                    const char *id);
+                                                    const char *id,
+                                                    int screen);
 CallMixSession *ff_callmix_timeline_session(CallMixTimeline *tl,
                                             CallMixParticipant *participant,
                                             const char *id);
@@ -115,6 +129,20 @@ CallMixSession *ff_callmix_timeline_session(CallMixTimeline *tl,
 /* Only found. */
 CallMixSession *ff_callmix_timeline_find_session(CallMixTimeline *tl,
                                                  const char *id);
+
+/* A video of the session is the screen of its participant. */
+int ff_callmix_session_add_screen(CallMixTimeline *tl, CallMixSession *session,
+                                  const char *participant_id, int track);
+
+/* 0: nothing of this chunk. */
+int ff_callmix_chunk_pick(const CallMixParticipant *participant,
+                          const CallMixSession *session,
+                          const CallMixChunk *chunk, CallMixPick *pick);
+
+/* When the chunk begins for who takes this of it, in recording time. */
+int64_t ff_callmix_chunk_start(const CallMixSession *session,
+                               const CallMixChunk *chunk,
+                               const CallMixPick *pick);
 
 int ff_callmix_session_add_chunk(CallMixTimeline *tl, CallMixSession *session,
                                  const CallMixChunk *chunk);

@@ -20,6 +20,7 @@
 typedef struct ChunkRef {
     const CallMixSession   *session;
     const CallMixChunk     *chunk;
+    CallMixPick             pick;
     int64_t                 start;
 } ChunkRef;
 
@@ -78,12 +79,19 @@ ff_callmix_demux_alloc(CallMixDemux **demuxp,
         session = participant->sessions[i];
 
         for (int j = 0; j < session->nb_chunks; j++) {
-            ref = &demux->chunks[demux->nb_chunks++];
+            ref = &demux->chunks[demux->nb_chunks];
             ref->session = session;
             ref->chunk = &session->chunks[j];
-            ref->start = ff_callmix_session_time(session,
-                                                 ref->chunk->main_track,
-                                                 ref->chunk->start_ms * 1000);
+
+            if (!ff_callmix_chunk_pick(participant, session, ref->chunk,
+                                       &ref->pick))
+            {
+                continue;
+            }
+
+            ref->start = ff_callmix_chunk_start(session, ref->chunk,
+                                                &ref->pick);
+            demux->nb_chunks++;
         }
     }
 
@@ -106,6 +114,15 @@ ff_callmix_demux_free(CallMixDemux **demuxp)
     }
 
     av_freep(demuxp);
+}
+
+
+/* Streams are in the order of the tracks that the journal names. */
+static int
+take_stream(const AVFormatContext *fmt, int number, enum AVMediaType type)
+{
+    return number >= 0 && number < fmt->nb_streams
+           && fmt->streams[number]->codecpar->codec_type == type ? number : -1;
 }
 
 
@@ -143,25 +160,12 @@ open_chunk(CallMixDemux *demux)
     av_free(url);
 
     demux->fmt = fmt;
-    demux->video_index = -1;
-    demux->audio_index = -1;
+    demux->video_index = take_stream(fmt, ref->pick.video, AVMEDIA_TYPE_VIDEO);
+    demux->audio_index = take_stream(fmt, ref->pick.audio, AVMEDIA_TYPE_AUDIO);
 
     for (int i = 0; i < fmt->nb_streams; i++) {
-        AVStream *st = fmt->streams[i];
-
-        if (st->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
-            && demux->video_index < 0)
-        {
-            demux->video_index = i;
-
-        } else if (st->codecpar->codec_type == AVMEDIA_TYPE_AUDIO
-                   && demux->audio_index < 0)
-        {
-            demux->audio_index = i;
-
-        } else {
-            st->discard = AVDISCARD_ALL;
-        }
+        if (i != demux->video_index && i != demux->audio_index)
+            fmt->streams[i]->discard = AVDISCARD_ALL;
     }
 
     return 0;
@@ -223,9 +227,7 @@ ff_callmix_demux_read(CallMixDemux *demux, AVPacket *pkt,
 
     info->par = st->codecpar;
     info->session = ref->session;
-    /* streams are in the order of the tracks; their numbers are not told */
-    info->track = pkt->stream_index < ref->chunk->nb_tracks
-                  ? ref->chunk->tracks[pkt->stream_index] : 0;
+    info->track = ref->chunk->tracks[pkt->stream_index];
     info->is_video = pkt->stream_index == demux->video_index;
 
     return 0;

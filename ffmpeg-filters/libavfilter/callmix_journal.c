@@ -94,17 +94,36 @@ good_file(const char *file)
 }
 
 
+static int
+is_screen(const json_t *record)
+{
+    const char *role = json_string_value(json_object_get(record, "role"));
+
+    return role && !strcmp(role, "screen");
+}
+
+
 static CallMixSession *
 get_session(CallMixTimeline *tl, const json_t *record)
 {
     const char         *participant_id = get_id(record, "participantId");
     const char         *session_id = get_id(record, "sessionId");
     CallMixParticipant *participant;
+    CallMixSession     *session;
+    int                 screen;
 
     if (!participant_id || !session_id)
         return NULL;
 
-    participant = ff_callmix_timeline_participant(tl, participant_id);
+    /* only its first record says whose it is */
+
+    session = ff_callmix_timeline_find_session(tl, session_id);
+    if (session)
+        return session;
+
+    screen = is_screen(record);
+
+    participant = ff_callmix_timeline_participant(tl, participant_id, screen);
     if (!participant)
         return NULL;
 
@@ -127,7 +146,8 @@ on_join(CallMixTimeline *tl, const json_t *record)
     session->join = time * 1000;
 
     participant = ff_callmix_timeline_participant(tl, get_id(record,
-                                                          "participantId"));
+                                                          "participantId"),
+                                                  session->screen);
     if (name && participant) {
         av_freep(&participant->name);
         participant->name = av_strdup(name);
@@ -136,6 +156,17 @@ on_join(CallMixTimeline *tl, const json_t *record)
     }
 
     return 0;
+}
+
+
+/* A picture of no known size is one, too. */
+static int
+get_area(const json_t *track)
+{
+    int64_t w = json_integer_value(json_object_get(track, "width"));
+    int64_t h = json_integer_value(json_object_get(track, "height"));
+
+    return av_clip64(w, 1, 32768) * av_clip64(h, 1, 32768);
 }
 
 
@@ -155,13 +186,27 @@ get_tracks(const json_t *record, CallMixChunk *chunk)
         number = json_integer_value(json_object_get(track, "track"));
         is_video = kind && !strcmp(kind, "video");
 
+        chunk->areas[i] = is_video ? get_area(track) : 0;
         chunk->tracks[chunk->nb_tracks++] = number;
-
-        if (i == 0 || (is_video && !chunk->has_video))
-            chunk->main_track = number;
-
-        chunk->has_video |= is_video;
     }
+}
+
+
+static int
+on_track(CallMixTimeline *tl, const json_t *record)
+{
+    const char     *kind = json_string_value(json_object_get(record, "kind"));
+    CallMixSession *session = get_session(tl, record);
+
+    if (!session || !kind)
+        return AVERROR_INVALIDDATA;
+
+    if (session->screen || strcmp(kind, "video") || !is_screen(record))
+        return 0;
+
+    return ff_callmix_session_add_screen(tl, session,
+               get_id(record, "participantId"),
+               json_integer_value(json_object_get(record, "track")));
 }
 
 
@@ -291,6 +336,7 @@ static const struct {
     int           (*take)(CallMixTimeline *tl, const json_t *record);
 } events[] = {
     { "join",        on_join },
+    { "track",       on_track },
     { "chunk_open",  on_chunk_open },
     { "chunk_close", on_chunk_close },
     { "clock",       on_clock },

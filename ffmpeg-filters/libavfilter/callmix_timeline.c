@@ -58,8 +58,16 @@ ff_callmix_timeline_uninit(CallMixTimeline *tl)
     for (int i = 0; i < tl->nb_participants; i++) {
         CallMixParticipant *p = tl->participants[i];
 
-        for (int j = 0; j < p->nb_sessions; j++)
-            session_free(p->sessions[j]);
+        for (int j = 0; j < p->nb_sessions; j++) {
+            if (p->sessions[j]->screen == p->screen)
+                session_free(p->sessions[j]);
+        }
+
+        p->nb_sessions = 0;
+    }
+
+    for (int i = 0; i < tl->nb_participants; i++) {
+        CallMixParticipant *p = tl->participants[i];
 
         av_freep(&p->sessions);
         av_freep(&p->spans);
@@ -97,13 +105,17 @@ array_add(CallMixTimeline *tl, void *array, int *nb, size_t size)
 
 
 CallMixParticipant *
-ff_callmix_timeline_participant(CallMixTimeline *tl, const char *id)
+ff_callmix_timeline_participant(CallMixTimeline *tl, const char *id,
+                                int screen)
 {
     CallMixParticipant   *p, **slot;
 
     for (int i = 0; i < tl->nb_participants; i++) {
-        if (!strcmp(tl->participants[i]->id, id))
+        if (!strcmp(tl->participants[i]->id, id)
+            && tl->participants[i]->screen == screen)
+        {
             return tl->participants[i];
+        }
     }
 
     if (tl->nb_participants >= MAX_PARTICIPANTS)
@@ -121,6 +133,7 @@ ff_callmix_timeline_participant(CallMixTimeline *tl, const char *id)
     }
 
     av_strlcpy(p->id, id, sizeof(p->id));
+    p->screen = screen;
     return *slot = p;
 }
 
@@ -163,6 +176,7 @@ ff_callmix_timeline_session(CallMixTimeline *tl,
     }
 
     av_strlcpy(session->id, id, sizeof(session->id));
+    session->screen = participant->screen;
     session->leave = CALLMIX_NEVER;
     return *slot = session;
 }
@@ -308,6 +322,79 @@ ff_callmix_session_time(const CallMixSession *session, int number,
 }
 
 
+int
+ff_callmix_session_add_screen(CallMixTimeline *tl, CallMixSession *session,
+                              const char *participant_id, int number)
+{
+    CallMixParticipant  *p;
+    CallMixSession     **slot;
+    CallMixTrack        *track = get_track(tl, session, number);
+
+    p = ff_callmix_timeline_participant(tl, participant_id, 1);
+    if (!p || !track)
+        return AVERROR(ENOMEM);
+
+    track->screen = 1;
+
+    for (int i = 0; i < p->nb_sessions; i++) {
+        if (p->sessions[i] == session)
+            return 0;
+    }
+
+    slot = array_add(tl, &p->sessions, &p->nb_sessions, sizeof(*slot));
+    if (!slot)
+        return AVERROR(ENOMEM);
+
+    *slot = session;
+    return 0;
+}
+
+
+/* Of several layers of a video the largest one. */
+int
+ff_callmix_chunk_pick(const CallMixParticipant *p,
+                      const CallMixSession *session,
+                      const CallMixChunk *chunk, CallMixPick *pick)
+{
+    const CallMixTrack *track;
+    int                 screen;
+
+    pick->video = -1;
+    pick->audio = -1;
+
+    for (int i = 0; i < chunk->nb_tracks; i++) {
+        track = find_track(session, chunk->tracks[i]);
+        screen = session->screen || (track && track->screen);
+
+        if (screen != p->screen)
+            continue;
+
+        if (!chunk->areas[i]) {
+            if (pick->audio < 0)
+                pick->audio = i;
+
+        } else if (pick->video < 0
+                   || chunk->areas[i] > chunk->areas[pick->video])
+        {
+            pick->video = i;
+        }
+    }
+
+    return pick->video >= 0 || pick->audio >= 0;
+}
+
+
+int64_t
+ff_callmix_chunk_start(const CallMixSession *session,
+                       const CallMixChunk *chunk, const CallMixPick *pick)
+{
+    int i = pick->video >= 0 ? pick->video : pick->audio;
+
+    return ff_callmix_session_time(session, chunk->tracks[i],
+                                   chunk->start_ms * 1000);
+}
+
+
 static int
 compare_spans(const void *a, const void *b)
 {
@@ -317,27 +404,38 @@ compare_spans(const void *a, const void *b)
 }
 
 
-/* A session's span; 0: it has no media. */
+/* What a participant has of a session; 0: it has no media. */
 static int
-session_span(const CallMixSession *session, CallMixSpan *span)
+session_span(const CallMixParticipant *p, const CallMixSession *session,
+             CallMixSpan *span)
 {
-    const CallMixChunk *first, *last;
+    const CallMixChunk *last = NULL;
+    CallMixPick         pick;
     int64_t             end;
 
-    if (!session->nb_chunks)
+    for (int i = 0; i < session->nb_chunks; i++) {
+        if (!ff_callmix_chunk_pick(p, session, &session->chunks[i], &pick))
+            continue;
+
+        if (!last) {
+            span->start = ff_callmix_chunk_start(session, &session->chunks[i],
+                                                 &pick);
+            span->has_video = pick.video >= 0;
+        }
+
+        last = &session->chunks[i];
+    }
+
+    if (!last)
         return 0;
 
-    first = &session->chunks[0];
-    last = &session->chunks[session->nb_chunks - 1];
-
-    span->start = ff_callmix_session_time(session, first->main_track,
-                                          first->start_ms * 1000);
-    span->has_video = first->has_video;
     span->end = session->leave;
 
     if (last->end_ms >= 0) {
-        end = ff_callmix_session_time(session, last->main_track,
-                                      last->end_ms * 1000);
+        ff_callmix_chunk_pick(p, session, last, &pick);
+
+        end = ff_callmix_chunk_start(session, last, &pick)
+              + (last->end_ms - last->start_ms) * 1000;
         span->end = FFMIN(span->end, end + SPAN_LINGER);
     }
 
@@ -368,7 +466,7 @@ ff_callmix_timeline_update(CallMixTimeline *tl)
         nb = 0;
 
         for (int j = 0; j < p->nb_sessions; j++)
-            nb += session_span(p->sessions[j], &p->spans[nb]);
+            nb += session_span(p, p->sessions[j], &p->spans[nb]);
 
         qsort(p->spans, nb, sizeof(*p->spans), compare_spans);
 

@@ -122,7 +122,14 @@ sub session {
     my $at = $arg{at} // $arg{start} + $offset;
 
     $self->record($at, ev => 'join', participantId => $id, name => ucfirst $id,
-        sessionId => $session);
+        sessionId => $session, $arg{role} ? (role => $arg{role}) : ());
+
+    # roles: of tracks, by their numbers
+    for my $number (sort keys %{ $arg{roles} // {} }) {
+        $self->record($at, ev => 'track', participantId => $id,
+            sessionId => $session, track => 0 + $number, kind => 'video',
+            codec => 'vp8', role => $arg{roles}{$number});
+    }
 
     my ($number, @part, @files) = ($arg{number} // 0);
     make_path("$self->{dir}/$id/$session");
@@ -140,7 +147,7 @@ sub session {
 
         $self->record($start + $offset, ev => 'chunk_open', @of,
             file => $name, startMs => $start, tracks => [ map { +{
-                track => $_->{type}, kind => $kind{$_->{number}},
+                track => $arg{roles} ? $_->{number} : $_->{type}, kind => $kind{$_->{number}},
                 codec => $name{$_->{codec}}, width => $_->{width} // 0,
                 height => $_->{height} // 0 } } @tracks ]);
         $self->record($end + $offset, ev => 'chunk_close', @of,

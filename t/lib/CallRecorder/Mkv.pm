@@ -149,12 +149,15 @@ sub number {
 }
 
 
-# Track 1 is video and track 2 is audio, whatever their numbers were.
+# Track 1 is video and track 2 is audio, whatever their numbers were, unless
+# there are more.
 
 sub write_file {
     my ($file, $tracks, $frames) = @_;
 
     my $entries = '';
+    my %number = map { $_->{number} => @$tracks > 2 ? $_->{number} : $_->{type} }
+        @$tracks;
 
     for my $t (@$tracks) {
         my $private = $t->{private};
@@ -171,12 +174,12 @@ sub write_file {
         }
 
         $entries .= element(TRACK,
-            number(NUMBER, $t->{type}) . number(UID, $t->{type})
+            number(NUMBER, $number{ $t->{number} })
+            . number(UID, $number{ $t->{number} })
             . number(TYPE, $t->{type}) . element(CODEC, $t->{codec})
             . (defined $private ? element(PRIVATE, $private) : '') . $kind);
     }
 
-    my %type = map { $_->{number} => $_->{type} } @$tracks;
     my ($body, $start, $blocks) = ('', undef, '');
 
     my $flush = sub {
@@ -191,7 +194,7 @@ sub write_file {
             $start = $f->{ms};
         }
 
-        $blocks .= element(SIMPLE, pack('Cs>C', 0x80 | $type{$f->{track}},
+        $blocks .= element(SIMPLE, pack('Cs>C', 0x80 | $number{$f->{track}},
             $f->{ms} - $start, $f->{key} ? 0x80 : 0) . $f->{data});
     }
 

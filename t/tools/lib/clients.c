@@ -58,6 +58,12 @@ client_obs(const publisher_t *p, FILE *out, const char *fingerprint)
             "level-asymmetry-allowed=1\r\n",
             PT_VIDEO, p->streams[VIDEO].ssrc, p->streams[VIDEO].ssrc,
             PT_VIDEO, PT_VIDEO, PT_VIDEO, PT_VIDEO, PT_VIDEO);
+
+    if (p->options.layers > 1) {
+        fprintf(out, "a=extmap:%u urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+                EXT_MID);
+        simulcast_lines(out, p->options.layers);
+    }
 }
 
 

@@ -142,7 +142,7 @@ packet_head(publisher_t *p, unsigned which, bool marker, uint8_t *b)
 
     b[0] = 0x90;
     b[1] = (uint8_t) ((marker ? 0x80 : 0)
-                      | (which == VIDEO ? PT_VIDEO : PT_OPUS));
+                      | (which == AUDIO ? PT_OPUS : PT_VIDEO));
     cr_put_u16(b + 2, s->seq++);
     cr_put_u32(b + 4, s->timestamp);
     cr_put_u32(b + 8, s->ssrc);
@@ -152,8 +152,13 @@ packet_head(publisher_t *p, unsigned which, bool marker, uint8_t *b)
     b[16] = EXT_TWCC << 4 | 1;
     cr_put_u16(b + 17, 0);
     b[19] = EXT_MID << 4;
-    b[20] = (uint8_t) ('0' + which);
+    b[20] = which == AUDIO ? '0' : '1';
     b[21] = b[22] = b[23] = 0;
+
+    if (p->options.layers > 1 && !p->options.by_ssrc && which != AUDIO) {
+        b[21] = EXT_RID << 4;
+        b[22] = (uint8_t) ('0' + which - VIDEO);
+    }
 
     /* 3GPP TS 26.114 section 7.4.5: with a frame's last packet */
     if (p->options.turn != 0 && which == VIDEO && marker) {
@@ -177,12 +182,18 @@ packet_number(publisher_t *p, uint8_t *b)
 
 
 size_t
-packet_rtx(publisher_t *p, uint8_t *to, const uint8_t *data, size_t len)
+packet_rtx(publisher_t *p, unsigned which, uint8_t *to, const uint8_t *data,
+    size_t len)
 {
     memcpy(to, data, HEAD_SIZE);
     to[1] = (uint8_t) ((to[1] & 0x80) | PT_RTX);
     cr_put_u16(to + 2, p->rtx_seq++);
-    cr_put_u32(to + 8, p->rtx_ssrc);
+    cr_put_u32(to + 8, p->rtx_ssrc + which - VIDEO);
+
+    if (to[21] == EXT_RID << 4) {
+        to[21] = EXT_REPAIRED_RID << 4;
+    }
+
     memcpy(to + HEAD_SIZE, data + 2, 2);
     memcpy(to + HEAD_SIZE + 2, data + HEAD_SIZE, len - HEAD_SIZE);
 

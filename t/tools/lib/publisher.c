@@ -58,7 +58,7 @@ void
 publisher_init(publisher_t *p)
 {
     unsigned  i;
-    uint8_t   r[20];
+    uint8_t   r[8 * STREAMS + 4];
 
     p->fd = -1;
     p->env = (cr_env_t) { env_alloc, env_free, env_random, NULL };
@@ -66,13 +66,13 @@ publisher_init(publisher_t *p)
 
     cr_random(&p->env, r, sizeof(r));
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < STREAMS; i++) {
         p->streams[i].ssrc = cr_get_u32(r + 8 * i) | 1;
         p->streams[i].timestamp = cr_get_u32(r + 8 * i + 4);
         p->streams[i].seq = cr_get_u16(r + 8 * i + 2);
     }
 
-    p->rtx_ssrc = cr_get_u32(r + 16) & ~1u;
+    p->rtx_ssrc = cr_get_u32(r + 8 * STREAMS) & ~15u;
 
     random_name(p, p->ufrag, sizeof(p->ufrag) - 1);
     random_name(p, p->pwd, sizeof(p->pwd) - 1);
@@ -85,7 +85,7 @@ publisher_media(publisher_t *p)
     unsigned     i;
     const char  *why;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < STREAMS; i++) {
         if (p->options.files[i] == NULL) {
             continue;
         }

@@ -34,7 +34,9 @@
 
 
 #define AUDIO               0
-#define VIDEO               1
+#define VIDEO               1          /* and the layers behind it */
+#define LAYERS_MAX          3
+#define STREAMS             (VIDEO + LAYERS_MAX)
 
 #define PT_OPUS             111
 #define PT_VIDEO            96
@@ -44,6 +46,8 @@
 #define EXT_MID             4
 #define EXT_ORIENTATION     5
 #define EXT_LEVEL           6
+#define EXT_RID             7
+#define EXT_REPAIRED_RID    8
 
 #define HEAD_SIZE           24         /* with our two header extensions */
 #define HISTORY             4096       /* packets, as OBS keeps */
@@ -63,7 +67,11 @@ typedef enum {
 typedef struct {
     const char  *url;
     const char  *token;
-    const char  *files[2];
+    const char  *files[STREAMS];
+    unsigned     layers;         /* of video, 0 and 1: no simulcast */
+    bool         by_ssrc;        /* a=ssrc-group:SIM instead of rids */
+    double       off_from;       /* seconds without the last layer */
+    double       off_to;
     const char  *setup;          /* of our offer */
     client_e     client;
     uint16_t     profile;        /* cr_srtp_profile_e, 0: all */
@@ -182,14 +190,14 @@ typedef struct {
     cr_srtp_t       *srtp;
     cr_srtp_keys_t   keys;
 
-    media_t          media[2];
-    stream_t         streams[2];
-    uint32_t         rtx_ssrc;
+    media_t          media[STREAMS];
+    stream_t         streams[STREAMS];
+    uint32_t         rtx_ssrc;       /* of the first layer, and so on */
     uint16_t         rtx_seq;
     uint16_t         twcc_seq;
     uint16_t         picture_id;
     int64_t          sr_us;
-    packet_t        *history[2];     /* HISTORY of them each */
+    packet_t        *history[STREAMS];     /* HISTORY of them each */
     FILE            *log;
     int64_t          until_us;       /* frames are sent; 0: ever */
     uint16_t         repeat_seq;     /* for --repeat-late */
@@ -200,7 +208,7 @@ typedef struct {
     uint64_t         sent;
     uint64_t         dropped;        /* by --loss */
     uint64_t         retransmitted;
-    uint64_t         frames[2];
+    uint64_t         frames[STREAMS];
     uint64_t         keyframes;
     uint64_t         nacks;
     uint64_t         nack_bytes;     /* with IP and UDP */
@@ -217,6 +225,8 @@ const char *http_request(http_t *http, const char *method, const char *url,
     const char *token, const char *type, const char *body);
 
 /* sdp.c */
+/* Header extensions, a=rid and a=simulcast. */
+void simulcast_lines(FILE *out, unsigned layers);
 size_t sdp_offer(const publisher_t *p, char *buf, size_t size);
 const char *sdp_answer(publisher_t *p, const char *sdp);
 
@@ -248,8 +258,8 @@ void packets_of(const media_t *m, const media_frame_t *f,
 void packet_head(publisher_t *p, unsigned which, bool marker, uint8_t *b);
 void packet_number(publisher_t *p, uint8_t *b);
 /* The same packet as a repetition; returns its length. */
-size_t packet_rtx(publisher_t *p, uint8_t *to, const uint8_t *data,
-    size_t len);
+size_t packet_rtx(publisher_t *p, unsigned which, uint8_t *to,
+    const uint8_t *data, size_t len);
 
 /* Annex B: the next start code from pos on, or len. */
 size_t next_nal(const uint8_t *data, size_t len, size_t pos);

@@ -9,13 +9,40 @@
 #include "publisher.h"
 
 
+void
+simulcast_lines(FILE *out, unsigned layers)
+{
+    unsigned  i;
+
+    fprintf(out,
+            "a=extmap:%u urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"
+            "a=extmap:%u urn:ietf:params:rtp-hdrext:sdes:"
+            "repaired-rtp-stream-id\r\n",
+            EXT_RID, EXT_REPAIRED_RID);
+
+    for (i = 0; i < layers; i++) {
+        fprintf(out, "a=rid:%u send\r\n", i);
+    }
+
+    fprintf(out, "a=simulcast:send 0");
+
+    for (i = 1; i < layers; i++) {
+        fprintf(out, ";%u", i);
+    }
+
+    fprintf(out, "\r\n");
+}
+
+
 static void
 sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
     unsigned which)
 {
     const media_t   *m = &p->media[which];
+    unsigned         i;
     const stream_t  *s = &p->streams[which];
     bool             rtx = which == VIDEO && !p->options.no_rtx;
+    bool             rids = p->options.layers > 1 && !p->options.by_ssrc;
 
     if (which == AUDIO) {
         fprintf(out, "m=audio 9 UDP/TLS/RTP/SAVPF %u\r\n", PT_OPUS);
@@ -86,11 +113,30 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
     if (rtx) {
         fprintf(out,
                 "a=rtpmap:%u rtx/90000\r\n"
-                "a=fmtp:%u apt=%u\r\n"
+                "a=fmtp:%u apt=%u\r\n",
+                PT_RTX, PT_RTX, PT_VIDEO);
+    }
+
+    if (rids) {
+        simulcast_lines(out, p->options.layers);
+        return;
+    }
+
+    if (p->options.layers > 1) {
+        fprintf(out, "a=ssrc-group:SIM");
+
+        for (i = 0; i < p->options.layers; i++) {
+            fprintf(out, " %u", s[i].ssrc);
+        }
+
+        fprintf(out, "\r\n");
+    }
+
+    for (i = 0; rtx && (i == 0 || i < p->options.layers); i++) {
+        fprintf(out,
                 "a=ssrc-group:FID %u %u\r\n"
                 "a=ssrc:%u cname:publisher\r\n",
-                PT_RTX, PT_RTX, PT_VIDEO, s->ssrc, p->rtx_ssrc,
-                p->rtx_ssrc);
+                s[i].ssrc, p->rtx_ssrc + i, p->rtx_ssrc + i);
     }
 
     fprintf(out, "a=ssrc:%u cname:publisher\r\n", s->ssrc);
@@ -220,15 +266,18 @@ sdp_answer(publisher_t *p, const char *sdp)
 {
     char         line[1024], host[64], port[8];
     size_t       len;
-    unsigned     number, which;
+    unsigned     number, rids, which;
     answer_t    *a = &p->answer;
     const char  *pos;
 
     memset(a, 0, sizeof(answer_t));
+    rids = 0;
 
     for (pos = sdp; *pos != '\0'; pos += len + strspn(pos + len, "\r\n")) {
         len = strcspn(pos, "\r\n");
         sdp_value(line, sizeof(line), pos, len, 0);
+
+        rids += strncmp(line, "a=rid:", 6) == 0;
 
         if (strncmp(line, "a=ice-ufrag:", 12) == 0) {
             sdp_value(a->ufrag, sizeof(a->ufrag), pos, len, 12);
@@ -249,6 +298,13 @@ sdp_answer(publisher_t *p, const char *sdp)
             which = strncmp(line, "m=video", 7) == 0 ? VIDEO : AUDIO;
             a->taken[which] = number != 0;
         }
+    }
+
+    /* as OBS does */
+    if (p->options.layers > 1 && !p->options.by_ssrc
+        && rids != p->options.layers)
+    {
+        return "the answer does not take all layers";
     }
 
     if (a->ufrag[0] == '\0' || a->pwd[0] == '\0'

@@ -184,6 +184,8 @@ transport_stun(publisher_t *p)
 static void
 transport_dtls(publisher_t *p, cr_status_e status)
 {
+    unsigned  i;
+
     switch (status) {
 
     case CR_AGAIN:
@@ -219,9 +221,26 @@ transport_dtls(publisher_t *p, cr_status_e status)
     }
 
     p->connected_us = p->now_us;
-    p->streams[AUDIO].next_us = p->now_us;
-    p->streams[VIDEO].next_us = p->now_us;
+
+    for (i = 0; i < STREAMS; i++) {
+        p->streams[i].next_us = p->now_us;
+    }
+
     p->sr_us = p->now_us;
+}
+
+
+/* STREAMS: none of ours */
+static unsigned
+stream_of(const publisher_t *p, uint32_t ssrc)
+{
+    unsigned  i;
+
+    for (i = 0; i < STREAMS && p->streams[i].ssrc != ssrc; i++) {
+        /* void */
+    }
+
+    return i;
 }
 
 
@@ -238,9 +257,9 @@ transport_nack(publisher_t *p, const cr_slice_t *body, bool alone)
     }
 
     ssrc = cr_get_u32(body->data + 4);
-    which = ssrc == p->streams[AUDIO].ssrc ? AUDIO : VIDEO;
+    which = stream_of(p, ssrc);
 
-    if (ssrc != p->streams[which].ssrc
+    if (which == STREAMS
         || (which == AUDIO && !p->options.audio_nack)
         || (p->options.client == CLIENT_FFMPEG
             && (which == AUDIO || !alone)))
@@ -268,6 +287,7 @@ static void
 transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
 {
     size_t          sealed;
+    unsigned        which;
     cr_rtcp_t       rtcp;
     const uint8_t  *pos, *end;
 
@@ -300,9 +320,13 @@ transport_rtcp(publisher_t *p, uint8_t *data, size_t len)
             if (rtcp.count == REMB_FMT) {
                 p->rembs++;
 
-            } else if (p->media[VIDEO].nframes != 0) {
-                p->plis++;
-                media_to_keyframe(&p->media[VIDEO]);
+            } else if (rtcp.body.len >= 8) {
+                which = stream_of(p, cr_get_u32(rtcp.body.data + 4));
+
+                if (which < STREAMS && p->media[which].nframes != 0) {
+                    p->plis++;
+                    media_to_keyframe(&p->media[which]);
+                }
             }
 
             break;
@@ -406,7 +430,7 @@ transport_bye(publisher_t *p)
     unsigned     i;
     cr_writer_t  w;
 
-    for (i = 0; i < 2 && p->srtp != NULL; i++) {
+    for (i = 0; i < STREAMS && p->srtp != NULL; i++) {
         if (p->streams[i].packets != 0) {
             cr_writer_init(&w, buf, sizeof(buf) - CR_SRTP_TRAILER_MAX);
             cr_rtcp_write_rr(&w, p->streams[i].ssrc, NULL, 0);
@@ -445,8 +469,9 @@ transport_due(publisher_t *p)
         transport_stun(p);
     }
 
-    for (i = 0; i < 2; i++) {
-        while (p->media[i].nframes != 0 && p->answer.taken[i]
+    for (i = 0; i < STREAMS; i++) {
+        while (p->media[i].nframes != 0
+               && p->answer.taken[i == AUDIO ? AUDIO : VIDEO]
                && p->now_us >= p->streams[i].next_us
                && (p->until_us == 0 || p->streams[i].next_us < p->until_us))
         {
@@ -457,8 +482,10 @@ transport_due(publisher_t *p)
     }
 
     if (p->now_us >= p->sr_us) {
-        transport_sr(p, AUDIO);
-        transport_sr(p, VIDEO);
+        for (i = 0; i < STREAMS; i++) {
+            transport_sr(p, i);
+        }
+
         p->sr_us = p->now_us + SR_US;
     }
 }

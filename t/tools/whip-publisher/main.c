@@ -40,6 +40,9 @@ static const char  usage[] =
     "  --client WHO         obs or ffmpeg: their offer and their habits\n"
     "  --payload N          bytes of a packet's payload, at most\n"
     "  --audio-level N      of each packet of sound (RFC 6464's byte)\n"
+    "  --layer FILE         another layer of the video, as often as three\n"
+    "  --by-ssrc            layers by a=ssrc-group:SIM\n"
+    "  --off FROM:TO        the last layer is off, seconds\n"
     "  --turn N             a quarter turn after each N frames\n"
     "  --drop N             the Nth packet of video is not sent at first\n"
     "  --repeat-late N      packets that a repetition is late\n"
@@ -119,6 +122,9 @@ options_parse(options_t *o, int argc, char **argv)
         { "client", required_argument, NULL, 'C' },
         { "payload", required_argument, NULL, 'y' },
         { "audio-level", required_argument, NULL, 'e' },
+        { "layer", required_argument, NULL, 'E' },
+        { "by-ssrc", no_argument, NULL, 'X' },
+        { "off", required_argument, NULL, 'O' },
         { "turn", required_argument, NULL, 'T' },
         { "drop", required_argument, NULL, 'o' },
         { "repeat-late", required_argument, NULL, 'r' },
@@ -145,6 +151,7 @@ options_parse(options_t *o, int argc, char **argv)
     o->duration = 10;
     o->fps = 30;
     o->seed = 1;
+    o->layers = 1;
 
     while ((c = getopt_long(argc, argv, "", list, NULL)) != -1) {
 
@@ -163,6 +170,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'M': o->migrate = atof(optarg); break;
         case 'y': o->payload = (unsigned) atoi(optarg); break;
         case 'e': o->level = atoi(optarg); break;
+        case 'X': o->by_ssrc = true; break;
         case 'T': o->turn = (unsigned) atoi(optarg); break;
         case 'o': o->drop = (unsigned) atoi(optarg); break;
         case 'r': o->repeat_late = (unsigned) atoi(optarg); break;
@@ -182,6 +190,21 @@ options_parse(options_t *o, int argc, char **argv)
         case 'P': o->replay = true; break;
         case 'G': o->garbage = true; break;
         case 'V': o->verbose = true; break;
+
+        case 'E':
+            if (o->layers < LAYERS_MAX) {
+                o->files[VIDEO + o->layers++] = optarg;
+                break;
+            }
+
+            return false;
+
+        case 'O':
+            if (sscanf(optarg, "%lf:%lf", &o->off_from, &o->off_to) == 2) {
+                break;
+            }
+
+            return false;
 
         case 'p':
             if (options_profile(o, optarg)) {
@@ -214,16 +237,22 @@ options_parse(options_t *o, int argc, char **argv)
 static const char *
 publisher_open(publisher_t *p)
 {
+    unsigned     i;
     const char  *why;
 
     publisher_init(p);
 
-    p->history[AUDIO] = calloc(HISTORY, sizeof(packet_t));
-    p->history[VIDEO] = calloc(HISTORY, sizeof(packet_t));
+    for (i = 0; i < STREAMS; i++) {
+        p->history[i] = calloc(HISTORY, sizeof(packet_t));
+
+        if (p->history[i] == NULL) {
+            return "no memory";
+        }
+    }
+
     p->cert = cr_dtls_cert_create((int64_t) time(NULL));
 
-    if (p->history[AUDIO] == NULL || p->history[VIDEO] == NULL
-        || p->cert == NULL
+    if (p->cert == NULL
         || cr_srtp_library_init() != CR_OK)
     {
         return "no memory";
@@ -235,8 +264,8 @@ publisher_open(publisher_t *p)
         why = publisher_media(p);
     }
 
-    if (p->options.payload != 0) {
-        p->media[VIDEO].payload_max = p->options.payload;
+    for (i = VIDEO; i < STREAMS && p->options.payload != 0; i++) {
+        p->media[i].payload_max = p->options.payload;
     }
 
     return why;
@@ -317,6 +346,7 @@ int
 main(int argc, char **argv)
 {
     int          status;
+    unsigned     i;
     const char  *why;
 
     static http_t       http;
@@ -364,11 +394,12 @@ main(int argc, char **argv)
     }
 
     transport_close(&p);
-    media_close(&p.media[AUDIO]);
-    media_close(&p.media[VIDEO]);
     cr_dtls_cert_destroy(p.cert);
-    free(p.history[AUDIO]);
-    free(p.history[VIDEO]);
+
+    for (i = 0; i < STREAMS; i++) {
+        media_close(&p.media[i]);
+        free(p.history[i]);
+    }
 
     if (p.log != NULL) {
         fclose(p.log);

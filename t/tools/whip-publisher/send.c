@@ -76,7 +76,7 @@ send_packet(publisher_t *p, const uint8_t *data, size_t len)
 
     memcpy(buf, data, len);
 
-    if (p->options.client == CLIENT_OURS) {
+    if (p->options.client == CLIENT_OURS || p->options.layers > 1) {
         packet_number(p, buf);
 
     } else {
@@ -140,7 +140,7 @@ send_repetition(publisher_t *p, unsigned which, uint16_t seq)
         return;
     }
 
-    send_packet(p, buf, packet_rtx(p, buf, old->data, old->len));
+    send_packet(p, buf, packet_rtx(p, which, buf, old->data, old->len));
 }
 
 
@@ -192,6 +192,16 @@ send_payload(void *ctx, bool marker, const uint8_t *head, size_t head_len,
 }
 
 
+static bool
+send_is_off(const publisher_t *p, unsigned which)
+{
+    double  s = (double) (p->now_us - p->connected_us) / 1000000;
+
+    return p->options.layers > 1 && which == VIDEO + p->options.layers - 1
+           && s >= p->options.off_from && s < p->options.off_to;
+}
+
+
 void
 send_frame(publisher_t *p, unsigned which)
 {
@@ -201,15 +211,18 @@ send_frame(publisher_t *p, unsigned which)
 
     f = media_next(m);
 
-    log_frame(p, which, m->data + f->offset, f);
-    packets_of(m, f, p->picture_id, send_payload, &send);
-
-    if (m->codec == CR_CODEC_VP8) {
-        p->picture_id = (p->picture_id + 1) & 0x7fff;
+    if (send_is_off(p, which)) {
+        /* as encoders do: it comes back with a keyframe */
+        media_to_keyframe(m);
+        p->streams[which].timestamp += m->step;
+        return;
     }
 
+    log_frame(p, which, m->data + f->offset, f);
+    packets_of(m, f, p->frames[which] & 0x7fff, send_payload, &send);
+
     p->frames[which]++;
-    p->keyframes += which == VIDEO && f->keyframe;
+    p->keyframes += which != AUDIO && f->keyframe;
     p->streams[which].timestamp += m->step;
 }
 
