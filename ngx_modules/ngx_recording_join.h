@@ -68,6 +68,7 @@ typedef struct {
     unsigned                            leveling:1;
     unsigned                            in_chunk:1;
     unsigned                            keyed:1;       /* in this chunk */
+    unsigned                            waiting:1;     /* its frames do */
     unsigned                            dropping:1;    /* buffer is full */
     unsigned                            losing:1;      /* since a failure */
     uint32_t                            dropped;
@@ -118,8 +119,9 @@ struct ngx_recording_join_s {
     ngx_uint_t                          nchunks;
     int64_t                             cluster_us;    /* its first frame */
     cr_chunk_policy_t                   policy;
-    ngx_queue_t                         held;          /* sound */
+    ngx_queue_t                         held;          /* for a keyframe */
     size_t                              held_size;
+    int64_t                             waiting_us;    /* its first video */
 
     int64_t                             last_media_ms;
     uint64_t                            durable;
@@ -129,6 +131,7 @@ struct ngx_recording_join_s {
     ngx_recording_publisher_stats_t     base;          /* at the join */
     ngx_recording_publisher_stats_t     stats;
 
+    unsigned                            waiting:1;     /* a video is held */
     unsigned                            first_media:1;
     unsigned                            failed:1;      /* and told so */
     char                                reason[CR_JOURNAL_WORD_SIZE];

@@ -19,7 +19,7 @@
 #define NGX_RECORDING_TURNS_US  1000000
 
 
-/* A copy of a sound frame that waits for the first keyframe. */
+/* A copy of a frame that waits for a keyframe of the first video. */
 typedef struct {
     ngx_queue_t                  queue;
     cr_frame_t                   frame;
@@ -36,6 +36,8 @@ static ngx_uint_t ngx_recording_media_drop(ngx_recording_join_t *j,
     ngx_recording_track_t *t, const cr_frame_t *frame);
 static void ngx_recording_media_drop_end(ngx_recording_join_t *j,
     ngx_recording_track_t *t);
+static ngx_uint_t ngx_recording_media_waits(ngx_recording_join_t *j,
+    ngx_recording_track_t *t, const cr_frame_t *frame);
 static void ngx_recording_media_hold(ngx_recording_join_t *j,
     const cr_frame_t *frame);
 static void ngx_recording_media_unhold(ngx_recording_join_t *j);
@@ -87,6 +89,11 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
 
     /* further videos go along with the first one's chunks */
 
+    if (ngx_recording_media_waits(j, t, frame)) {
+        ngx_recording_media_hold(j, frame);
+        return;
+    }
+
     action = CR_CHUNK_APPEND;
 
     if (frame->kind == CR_KIND_AUDIO || frame->track == j->video) {
@@ -106,6 +113,11 @@ ngx_recording_media_frame(ngx_recording_join_t *j, const cr_frame_t *frame)
         return;
 
     case CR_CHUNK_OPEN:
+        if (j->chunk != NULL && frame->kind == CR_KIND_AUDIO) {
+            /* the new one has no videos */
+            ngx_recording_media_unhold(j);
+        }
+
         ngx_recording_media_close(j);
 
         if (ngx_recording_media_open(j, frame->time_us) != NGX_OK) {
@@ -263,6 +275,44 @@ ngx_recording_media_drop_end(ngx_recording_join_t *j,
 }
 
 
+/*
+ * The keyframe of a further video, when the first one's is expected: layers'
+ * come together, and all are to begin in the next chunk.
+ */
+static ngx_uint_t
+ngx_recording_media_waits(ngx_recording_join_t *j, ngx_recording_track_t *t,
+    const cr_frame_t *frame)
+{
+    if (j->chunk == NULL) {
+        return 0;
+    }
+
+    if (j->waiting && frame->time_us - j->waiting_us >= CR_CHUNK_LEAD_US) {
+        ngx_recording_media_unhold(j);
+    }
+
+    if (t->waiting) {
+        return 1;
+    }
+
+    if (frame->kind != CR_KIND_VIDEO || frame->track == j->video
+        || !frame->keyframe || frame->incomplete
+        || !j->policy.with_video || j->policy.asked_us == 0)
+    {
+        return 0;
+    }
+
+    if (!j->waiting) {
+        j->waiting = 1;
+        j->waiting_us = frame->time_us;
+    }
+
+    t->waiting = 1;
+
+    return 1;
+}
+
+
 static void
 ngx_recording_media_hold(ngx_recording_join_t *j, const cr_frame_t *frame)
 {
@@ -287,6 +337,7 @@ ngx_recording_media_hold(ngx_recording_join_t *j, const cr_frame_t *frame)
 static void
 ngx_recording_media_unhold(ngx_recording_join_t *j)
 {
+    ngx_uint_t             i;
     ngx_queue_t           *q;
     ngx_recording_held_t  *h;
 
@@ -303,6 +354,11 @@ ngx_recording_media_unhold(ngx_recording_join_t *j)
     }
 
     j->held_size = 0;
+    j->waiting = 0;
+
+    for (i = 0; i < j->ntracks; i++) {
+        j->tracks[i].waiting = 0;
+    }
 }
 
 
