@@ -155,8 +155,8 @@ sub videos
     for my $n (0 .. ($open->{chunk} > 3 ? $#told : 0)) {
         my ($i) = grep { $sizes[$_] eq $told[$n] } 0 .. 2;
         my $rgb = unpack 'H*', run(qw(ffmpeg -v error -i), $file, '-map',
-            "0:v:$n", qw(-frames:v 1 -vf scale=1:1,format=rgb24 -f rawvideo
-            -));
+            "0:v:$n", qw(-frames:v 1 -vf), 'scale=1:1,format=rgb24',
+            qw(-f rawvideo -));
 
         like($rgb, { red => qr/^[ef].0.0.$/, lime => qr/^0.[ef].0.$/,
                      blue => qr/^0.0.[ef].$/ }->{ $colors[$i] },

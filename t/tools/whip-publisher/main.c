@@ -124,7 +124,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "audio-level", required_argument, NULL, 'e' },
         { "layer", required_argument, NULL, 'E' },
         { "by-ssrc", no_argument, NULL, 'X' },
-        { "off", required_argument, NULL, 'O' },
+        { "off", required_argument, NULL, 'F' },
         { "turn", required_argument, NULL, 'T' },
         { "drop", required_argument, NULL, 'o' },
         { "repeat-late", required_argument, NULL, 'r' },
@@ -199,7 +199,7 @@ options_parse(options_t *o, int argc, char **argv)
 
             return false;
 
-        case 'O':
+        case 'F':
             if (sscanf(optarg, "%lf:%lf", &o->off_from, &o->off_to) == 2) {
                 break;
             }
