@@ -91,6 +91,7 @@ typedef struct {
     uint8_t   ext_audio_level;
     uint8_t   ext_video_orientation;
     uint8_t   ext_abs_capture_time;
+    uint8_t   ext_dependency;         /* AV1's, of any codec */
     /* RFC 4585 / RFC 5104 feedback that both sides know */
     bool      fb_nack;
     bool      fb_pli;

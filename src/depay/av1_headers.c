@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "depay/bits.h"
+#include "base/bits.h"
 
 
 /* section 3 */

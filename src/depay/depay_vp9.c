@@ -21,7 +21,7 @@
  *     +-+-+-+-+-+-+-+-+
  */
 
-#include "depay/bits.h"
+#include "base/bits.h"
 #include "depay/depay_internal.h"
 
 

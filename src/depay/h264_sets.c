@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/media.h"
-#include "depay/bits.h"
+#include "base/bits.h"
 
 
 #define CR_H264_SPS_ID_MAX     31

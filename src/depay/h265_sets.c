@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/media.h"
-#include "depay/bits.h"
+#include "base/bits.h"
 
 
 #define CR_H265_VPS_ID_MAX     15

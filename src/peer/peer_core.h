@@ -11,6 +11,7 @@
  *   peer_gap.c    what was lost for good
  *   peer_lead.c   what came before the first packet that arrived
  *   peer_red.c    sound with redundancy
+ *   peer_dependency.c  which pictures need a missing one
  *   peer_fec.c    video with forward error correction
  *   peer_remb.c   what a sender may send, where it does not find out itself
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
@@ -23,6 +24,7 @@
 #include "depay/depay.h"
 #include "peer/peer.h"
 #include "rtp/clock.h"
+#include "rtp/dependency.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtp.h"
 #include "rtp/stream.h"
@@ -53,6 +55,20 @@ typedef struct {
     uint8_t   track;
     bool      rtx;
 } cr_peer_ssrc_t;
+
+
+#define CR_PEER_DEPENDENCY_FRAMES  64
+
+/* What is known of a video's pictures by their descriptors. */
+typedef struct {
+    bool                       known;        /* the last packet had one */
+    bool                       doubt;        /* since a hole: who needs it? */
+    bool                       whole;        /* so far, the frame of: */
+    uint16_t                   number;
+    uint64_t                   shown;        /* a bit for each of: */
+    uint16_t                   numbers[CR_PEER_DEPENDENCY_FRAMES];
+    cr_dependency_structure_t  structure;
+} cr_peer_dependency_t;
 
 
 typedef struct {
@@ -93,6 +109,7 @@ typedef struct {
     uint64_t                  red_repaired;  /* packets given up, and had */
 
     bool                      keyframe_lacks;     /* to what is popped */
+    cr_peer_dependency_t     *dependency;    /* NULL: none */
     cr_ulpfec_t              *fec;           /* NULL: none */
     uint32_t                  fec_gap;       /* given up: parity alone? */
     uint64_t                  fec_lost;      /* it was */
@@ -223,6 +240,17 @@ void cr_peer_red_packet(cr_peer_track_t *track,
     const cr_depay_packet_t *packet);
 /* Sound up to this packet was handed out. */
 void cr_peer_red_seen(cr_peer_track_t *track, uint32_t timestamp);
+
+
+/* peer_dependency.c */
+/* CR_NOMEM, or what the track needs is there. */
+cr_status_e cr_peer_dependency_create(cr_peer_track_t *track);
+/* A packet of media, in order. */
+void cr_peer_dependency_packet(cr_peer_track_t *track,
+    const cr_rtp_item_t *item);
+/* true: whether a hole needs a keyframe will be seen by what follows. */
+bool cr_peer_dependency_gap(cr_peer_track_t *track);
+void cr_peer_dependency_reset(cr_peer_track_t *track);
 
 
 /* peer_fec.c */

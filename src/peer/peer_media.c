@@ -87,7 +87,9 @@ cr_peer_media_create(cr_peer_t *peer)
             return CR_NOMEM;
         }
 
-        if (cr_peer_fec_create(track) != CR_OK) {
+        if (cr_peer_fec_create(track) != CR_OK
+            || cr_peer_dependency_create(track) != CR_OK)
+        {
             return CR_NOMEM;
         }
 
@@ -112,6 +114,7 @@ cr_peer_media_destroy(cr_peer_t *peer)
         cr_rtp_stream_destroy(peer->tracks[i].stream);
         cr_depay_destroy(peer->tracks[i].depay);
         cr_ulpfec_destroy(peer->tracks[i].fec);
+        cr_free(&peer->env, peer->tracks[i].dependency);
     }
 
     cr_free(&peer->env, peer->tracks);
@@ -250,6 +253,8 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
     track->ssrc = ssrc;
     track->probing = false;
     track->red_seen = false;
+
+    cr_peer_dependency_reset(track);
 
     if (track->fec != NULL) {
         cr_ulpfec_reset(track->fec, ssrc);
@@ -400,6 +405,10 @@ cr_peer_media_pop(cr_peer_track_t *track)
         cr_peer_red_seen(track, packet.timestamp);
         cr_peer_fec_gap_end(track, &packet.payload);
 
+        if (track->dependency != NULL && packet.payload.len != 0) {
+            cr_peer_dependency_packet(track, &item);
+        }
+
         rotated = cr_peer_media_rotation(track, &item, &rotation);
 
         /* a frame's last packet has it; others may begin the next frame */
@@ -479,7 +488,9 @@ cr_peer_media_gap(cr_peer_track_t *track, uint32_t packets)
     cr_peer_gap_packets(track, packets);
     (void) cr_depay_push(track->depay, &packet);
 
-    track->keyframe_lacks = true;
+    if (!cr_peer_dependency_gap(track)) {
+        track->keyframe_lacks = true;
+    }
 }
 
 

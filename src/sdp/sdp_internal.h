@@ -111,6 +111,8 @@ typedef enum {
     CR_EXT_AUDIO_LEVEL,
     CR_EXT_VIDEO_ORIENTATION,
     CR_EXT_ABS_CAPTURE_TIME,
+    CR_EXT_DEPENDENCY,
+    CR_EXT_PLAYOUT_DELAY,                   /* nobody waits: no effect */
     CR_EXT_COUNT
 } cr_ext_e;
 

@@ -14,6 +14,8 @@
 #define H264_DEFAULT_PROFILE  0x42
 #define H264_DEFAULT_LEVEL    0x0a
 
+#define URI_DEPENDENCY  "https://aomediacodec.github.io/av1-rtp-spec/"        \
+                        "#dependency-descriptor-rtp-header-extension"
 #define URI_TWCC  "http://www.ietf.org/id/"                                \
                   "draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
@@ -41,7 +43,9 @@ const char *const  cr_sdp_ext_uri[CR_EXT_COUNT] = {
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level",       /* RFC 6464 */
     "urn:3gpp:video-orientation",
-    "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+    URI_DEPENDENCY,
+    "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 };
 
 

@@ -381,6 +381,7 @@ sdp_fill_media(cr_media_params_t *media, const cr_sdp_config_t *config,
     media->ext_audio_level = mline->ext[CR_EXT_AUDIO_LEVEL].id;
     media->ext_video_orientation = mline->ext[CR_EXT_VIDEO_ORIENTATION].id;
     media->ext_abs_capture_time = mline->ext[CR_EXT_ABS_CAPTURE_TIME].id;
+    media->ext_dependency = mline->ext[CR_EXT_DEPENDENCY].id;
 
     cr_sdp_fill_layers(media, mline);
 

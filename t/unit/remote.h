@@ -34,6 +34,7 @@
 #define REMOTE_EXT_TWCC     3
 #define REMOTE_EXT_MID      4
 #define REMOTE_EXT_CVO      5
+#define REMOTE_EXT_DD       6
 
 #define REMOTE_HISTORY      1024
 #define REMOTE_GAPS         64
@@ -84,6 +85,8 @@ struct remote_s {
     int64_t             rrtr_us;
     uint32_t            rrtr_ssrc;
     bool                red;            /* sound with redundancy */
+    bool                layers;         /* L1T2, each second is discardable */
+    unsigned            lose_frame;     /* this one, for good; 0: none */
     bool                fec;            /* video in RED, parity a frame */
     unsigned            lose_video;     /* each packet of so many */
     unsigned            video_packets;

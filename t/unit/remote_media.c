@@ -57,6 +57,41 @@ remote_rtp_send(remote_t *r, const uint8_t *data, size_t len)
 }
 
 
+/* Bytes of the header with its extensions. */
+static size_t
+remote_head(const remote_t *r, unsigned video)
+{
+    return r->no_ext ? 12 : video && r->layers ? 36 : 24;
+}
+
+
+/*
+ * The dependency descriptor (AV1's RTP payload format, appendix A): with a
+ * keyframe one of templates 0 (key), 1 (T0, needs the second before it) and
+ * 2 (T1, needs the one before it, discardable).
+ */
+static void
+remote_dependency(remote_t *r, uint8_t *p, bool key, bool start, bool end)
+{
+    /* flags, offset 0, two targets; layers 0 0 1; SS RR -D; fdiffs; none
+     * of chains and resolutions */
+    static const uint8_t  structure[] = {
+        0x80, 0x01, 0x1e, 0xbc, 0x51, 0x40, 0x00
+    };
+
+    memset(p, 0, 12);
+    p[1] = (uint8_t) ((start ? 0x80 : 0) | (end ? 0x40 : 0)
+                      | (key ? 0 : r->sent[1] % 2 + 1));
+    cr_put_u16(p + 2, (uint16_t) r->sent[1]);
+    p[0] = REMOTE_EXT_DD << 4 | 2;
+
+    if (key && start) {
+        p[0] = REMOTE_EXT_DD << 4 | (2 + sizeof(structure));
+        memcpy(p + 4, structure, sizeof(structure));
+    }
+}
+
+
 static uint8_t *
 remote_header(remote_t *r, uint8_t *p, unsigned video, bool marker)
 {
@@ -110,7 +145,7 @@ remote_red(remote_t *r, uint8_t *header, uint8_t *p)
 static uint8_t *
 remote_fec(remote_t *r, uint8_t *buf, uint8_t *p)
 {
-    size_t  head = r->no_ext ? 12 : 24;
+    size_t  head = remote_head(r, 1);
 
     parity_add(&r->parity, buf, (size_t) (p - buf));
 
@@ -155,6 +190,13 @@ remote_packet(remote_t *r, unsigned video, bool last, const uint8_t *payload,
         p = remote_red(r, buf, p);
     }
 
+    if (video && r->layers) {
+        /* three more words; S says where a frame begins */
+        cr_put_u32(buf + 12, 0xbede0005);
+        remote_dependency(r, p, r->want_keyframe, payload[0] & 0x10, last);
+        p += 12;
+    }
+
     memcpy(p, payload, n);
     p += n;
 
@@ -168,6 +210,10 @@ remote_packet(remote_t *r, unsigned video, bool last, const uint8_t *payload,
         i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
         r->history[i].len = n;
         memcpy(r->history[i].data, buf, n);
+
+        if (r->lose_frame != 0 && r->sent[1] == r->lose_frame) {
+            return;
+        }
 
         if (r->lose_video != 0 && ++r->video_packets % r->lose_video == 0) {
             return;
@@ -265,7 +311,7 @@ remote_repeat(remote_t *r, uint16_t seq)
     }
 
     /* RFC 4588 section 4 */
-    head = r->no_ext ? 12 : 24;
+    head = remote_head(r, 1);
     memcpy(buf, old, head);
     memcpy(buf + head + 2, old + head, len - head);
     cr_put_u16(buf + head, seq);

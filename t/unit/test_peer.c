@@ -473,99 +473,6 @@ what_redundancy_lacks_is_a_gap(void **state)
 
 
 static void
-parity(uint8_t ulpfec_pt)
-{
-    r.session.media[1].red_pt = REMOTE_VIDEO_RED_PT;
-    r.session.media[1].red_rtx_pt = REMOTE_RED_RTX_PT;
-    r.session.media[1].ulpfec_pt = ulpfec_pt;
-    r.fec = true;
-}
-
-
-static void
-video_with_parity_survives_single_losses(void **state)
-{
-    cr_peer_stats_t  stats;
-
-    (void) state;
-
-    parity(REMOTE_ULPFEC_PT);
-
-    /* nothing is sent again */
-    r.session.media[1].fb_nack = false;
-    remote_connect(&r);
-    remote_run(&r, 1000000);
-
-    /* every sixth: one of a frame's at most, often the parity itself */
-    r.lose_video = 6;
-    remote_run(&r, 5000000);
-    r.lose_video = 0;
-    remote_run(&r, 1000000);
-
-    cr_peer_stats(r.peer, &stats);
-    assert_true(stats.recovered >= 50);
-    assert_int_equal(stats.lost, stats.recovered);
-    assert_int_equal(r.plis, 0);
-    assert_whole(3);
-}
-
-
-static void
-what_parity_lacks_is_repeated_or_a_gap(void **state)
-{
-    cr_peer_stats_t  stats;
-
-    (void) state;
-
-    parity(REMOTE_ULPFEC_PT);
-    remote_connect(&r);
-    remote_run(&r, 1000000);
-
-    /* half of all: by RTX of RED */
-    r.lose_video = 2;
-    remote_run(&r, 2000000);
-    r.lose_video = 0;
-    remote_run(&r, 3000000);
-
-    cr_peer_stats(r.peer, &stats);
-    assert_true(stats.recovered >= 60);
-    assert_whole(3);
-
-    /* and what nobody repeats is told as what it is */
-    r.session.media[1].fb_nack = false;
-    r.lose_video = 1;
-    r.no_rtx = true;
-    memset(r.history, 0, sizeof(r.history));
-    remote_media(&r, 1);
-    remote_media(&r, 1);
-    r.lose_video = 0;
-    memset(r.history, 0, sizeof(r.history));
-    remote_run(&r, 4000000);
-
-    assert_int_equal(r.wrong, 0);
-    assert_int_equal(r.gaps, 1);
-    assert_true(r.gap_packets > 2);
-}
-
-
-static void
-video_in_red_needs_no_parity(void **state)
-{
-    (void) state;
-
-    parity(0);
-    remote_connect(&r);
-    r.loss = 30;
-    remote_run(&r, 3000000);
-    r.loss = 0;
-    remote_run(&r, 3000000);
-
-    assert_int_equal(r.wrong, 0);
-    assert_true(r.got[1] + 3 >= r.sent[1] - r.began[1]);
-}
-
-
-static void
 a_new_ssrc_takes_a_track_over(void **state)
 {
     unsigned  before;
@@ -751,9 +658,6 @@ main(void)
         TEST(orientation_becomes_rotation),
         TEST(sound_with_redundancy_survives_single_losses),
         TEST(what_redundancy_lacks_is_a_gap),
-        TEST(video_with_parity_survives_single_losses),
-        TEST(what_parity_lacks_is_repeated_or_a_gap),
-        TEST(video_in_red_needs_no_parity),
         TEST(a_new_ssrc_takes_a_track_over),
         TEST(garbage_disturbs_nothing),
         TEST(replayed_and_forged_media_changes_nothing),

@@ -91,6 +91,27 @@ assert_answer(const char *text, const char *lines)
 }
 
 
+static void
+what_is_told_of_frames_is_listened_to(void **state)
+{
+    static const char  text[] =
+        VIDEO("96", VP8
+              "a=extmap:12 https://aomediacodec.github.io/av1-rtp-spec/"
+                  "#dependency-descriptor-rtp-header-extension\r\n"
+              "a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/"
+                  "playout-delay\r\n");
+
+    (void) state;
+
+    assert_int_equal(negotiated(text, &all)->ext_dependency, 12);
+    assert_answer(text, "a=extmap:12 https://aomediacodec.github.io/"
+                        "av1-rtp-spec/#dependency-descriptor-rtp-header-"
+                        "extension\r\n"
+                        "a=extmap:5 http://www.webrtc.org/experiments/"
+                        "rtp-hdrext/playout-delay\r\n");
+}
+
+
 #define INTERLEAVED(depth)                                                    \
     VIDEO("102", "a=rtpmap:102 H264/90000\r\n"                                \
           "a=fmtp:102 packetization-mode=2;profile-level-id=42e01f" depth     \
@@ -433,6 +454,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(what_is_told_of_frames_is_listened_to),
         cmocka_unit_test(interleaved_h264_says_how_deep),
         cmocka_unit_test(several_streams_of_opus_are_taken_as_they_are_mapped),
         cmocka_unit_test(video_with_parity_is_taken_where_it_is_wanted),

@@ -1,0 +1,214 @@
+
+/*
+ * Copyright (C) The call recorder authors
+ *
+ * Video with parity, and in layers, between a publisher in memory and a peer.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "remote.h"
+
+
+/* large: not for the stack */
+static remote_t  r;
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+
+    remote_init(&r, 1);
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    remote_destroy(&r);
+    assert_int_equal(r.env.live, 0);
+
+    return 0;
+}
+
+
+/* All frames but those on their way came out, as they were sent. */
+static void
+assert_whole(unsigned held)
+{
+    cr_peer_stats_t  stats;
+
+    cr_peer_stats(r.peer, &stats);
+
+    assert_int_equal(r.wrong, 0);
+    assert_int_equal(r.incomplete, 0);
+    assert_int_equal(r.gaps, 0);
+    assert_int_equal(stats.given_up, 0);
+    assert_int_equal(stats.frames, r.got[0] + r.got[1]);
+    assert_true(r.got[0] > 0);
+    assert_true(r.got[1] > 0 || r.no_video);
+    assert_true(r.got[0] + held >= r.sent[0] - r.began[0]);
+    assert_true(r.no_video || r.got[1] + held >= r.sent[1] - r.began[1]);
+}
+
+
+/* Begins with a keyframe of two temporal layers; the frame n behind the next
+ * even one is lost for good. */
+static void
+lose_of_layers(unsigned n)
+{
+    r.session.media[1].ext_dependency = REMOTE_EXT_DD;
+    r.session.media[1].fb_nack = false;
+    r.layers = true;
+    remote_connect(&r);
+    r.want_keyframe = true;
+    remote_run(&r, 1000000);
+    assert_int_equal(r.gaps, 0);
+    r.plis = 0;
+    r.keyframes = 0;
+    r.lose_frame = r.sent[1] / 2 * 2 + 10 + n;
+    remote_run(&r, 3000000);
+    assert_int_equal(r.gaps, 1);
+    assert_int_equal(r.wrong, 0);
+}
+
+
+static void
+what_nobody_needs_asks_for_no_keyframe(void **state)
+{
+    (void) state;
+
+    lose_of_layers(1);
+    assert_int_equal(r.plis, 0);
+    assert_int_equal(r.keyframes, 0);
+}
+
+
+static void
+what_others_need_asks_for_a_keyframe(void **state)
+{
+    (void) state;
+
+    lose_of_layers(0);
+    assert_true(r.plis > 0);
+    assert_int_equal(r.keyframes, 1);
+}
+
+
+static void
+parity(uint8_t ulpfec_pt)
+{
+    r.session.media[1].red_pt = REMOTE_VIDEO_RED_PT;
+    r.session.media[1].red_rtx_pt = REMOTE_RED_RTX_PT;
+    r.session.media[1].ulpfec_pt = ulpfec_pt;
+    r.fec = true;
+}
+
+
+static void
+video_with_parity_survives_single_losses(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    parity(REMOTE_ULPFEC_PT);
+
+    /* nothing is sent again */
+    r.session.media[1].fb_nack = false;
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+
+    /* every sixth: one of a frame's at most, often the parity itself */
+    r.lose_video = 6;
+    remote_run(&r, 5000000);
+    r.lose_video = 0;
+    remote_run(&r, 1000000);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_true(stats.recovered >= 50);
+    assert_int_equal(stats.lost, stats.recovered);
+    assert_int_equal(r.plis, 0);
+    assert_whole(3);
+}
+
+
+static void
+what_parity_lacks_is_repeated_or_a_gap(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    parity(REMOTE_ULPFEC_PT);
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+
+    /* half of all: by RTX of RED */
+    r.lose_video = 2;
+    remote_run(&r, 2000000);
+    r.lose_video = 0;
+    remote_run(&r, 3000000);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_true(stats.recovered >= 60);
+    assert_whole(3);
+
+    /* and what nobody repeats is told as what it is */
+    r.session.media[1].fb_nack = false;
+    r.lose_video = 1;
+    r.no_rtx = true;
+    memset(r.history, 0, sizeof(r.history));
+    remote_media(&r, 1);
+    remote_media(&r, 1);
+    r.lose_video = 0;
+    memset(r.history, 0, sizeof(r.history));
+    remote_run(&r, 4000000);
+
+    assert_int_equal(r.wrong, 0);
+    assert_int_equal(r.gaps, 1);
+    assert_true(r.gap_packets > 2);
+}
+
+
+static void
+video_in_red_needs_no_parity(void **state)
+{
+    (void) state;
+
+    parity(0);
+    remote_connect(&r);
+    r.loss = 30;
+    remote_run(&r, 3000000);
+    r.loss = 0;
+    remote_run(&r, 3000000);
+
+    assert_int_equal(r.wrong, 0);
+    assert_true(r.got[1] + 3 >= r.sent[1] - r.began[1]);
+}
+
+
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        TEST(what_nobody_needs_asks_for_no_keyframe),
+        TEST(what_others_need_asks_for_a_keyframe),
+        TEST(video_with_parity_survives_single_losses),
+        TEST(what_parity_lacks_is_repeated_or_a_gap),
+        TEST(video_in_red_needs_no_parity)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
