@@ -17,6 +17,8 @@ use CallRecorder::Ledger qw(recorded);
 use CallRecorder::Media qw(run);
 use CallRecorder::Mkv;
 use CallRecorder::Recorder;
+use Compress::Zlib qw(crc32);
+use List::Util qw(any sum0);
 use Test::More;
 
 my $SECONDS = 8;
@@ -53,14 +55,26 @@ subtest 'on a clean way' => sub {
 
 subtest 'with 3 % loss' => sub {
     my ($id, $end) = publish(3);
+    my @video = @{ recorded($rec, $id, 'ffmpeg')->{video} };
+    my @gaps = gaps($id, 'video');
+    my %sent = map { crc32($_->{data}) => 1 }
+        grep { $_->{track} == 1 } @{ $source->{frames} };
+    my @other = grep { !$sent{ $_->[2] } } @video;
 
     # it looks for NACKs when it has something to send, so not after its last
     # picture, and late on a loaded machine
-    cmp_ok scalar @{ recorded($rec, $id, 'ffmpeg')->{video} }, '>=',
-        0.9 * @pictures, 'pictures are there';
+    cmp_ok scalar @video, '>=', 0.9 * @pictures, 'pictures are there';
     cmp_ok $end->{recovered}, '>=', 5, 'FFmpeg understands our NACKs';
+
+    is_deeply [ grep { !in_gap($_->[0], @gaps) } @other ], [],
+        'a picture unlike any that was sent is within a gap';
+    cmp_ok @pictures - @video, '<=', $end->{given},
+        'each that is missing was given up';
+    cmp_ok total(@gaps) + total(gaps($id, 'audio')), '==', $end->{given},
+        'gaps have all packets that were given up';
+
     diag "lost $end->{lost}, recovered $end->{recovered}, "
-        . "given up $end->{given}";
+        . "given up $end->{given}, of video ", total(@gaps);
 };
 
 $rec->stop;
@@ -114,6 +128,32 @@ sub publish
         'the recording is completed';
 
     return ($id, \%end);
+}
+
+
+sub gaps
+{
+    my ($id, $kind) = @_;
+
+    my ($track) = map { $_->{track} } grep {
+        $_->{ev} eq 'track' && $_->{kind} eq $kind } $rec->journal($id);
+
+    return grep { $_->{ev} eq 'gap' && $_->{track} == $track }
+        $rec->journal($id);
+}
+
+
+sub in_gap
+{
+    my ($ms, @gaps) = @_;
+
+    return any { $_->{fromMs} <= $ms && $ms < $_->{toMs} } @gaps;
+}
+
+
+sub total
+{
+    return sum0 map { $_->{packets} } @_;
 }
 
 
