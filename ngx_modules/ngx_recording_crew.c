@@ -141,7 +141,7 @@ ngx_recording_crew_start(ngx_event_t *ev)
 static void
 ngx_recording_crew_check(ngx_event_t *ev)
 {
-    ngx_uint_t             more;
+    ngx_uint_t             more, waiting;
     ngx_recording_work_t  *work;
     ngx_recording_crew_t  *crew;
 
@@ -152,8 +152,9 @@ ngx_recording_crew_check(ngx_event_t *ev)
     ngx_recording_crew_lock(crew);
 
     more = 0;
+    waiting = !ngx_queue_empty(&crew->ready);
 
-    if (!ngx_queue_empty(&crew->ready)) {
+    if (waiting) {
         work = ngx_queue_data(ngx_queue_head(&crew->ready),
                               ngx_recording_work_t, queue);
 
@@ -166,7 +167,7 @@ ngx_recording_crew_check(ngx_event_t *ev)
         ngx_recording_crew_hands(crew, ngx_max(crew->nhands, 1));
     }
 
-    if ((more || crew->nhands != 0) && !ev->timer_set) {
+    if ((waiting || crew->nhands != 0) && !ev->timer_set) {
         ngx_add_timer(ev, NGX_RECORDING_CREW_CHECK);
     }
 }

@@ -22,8 +22,9 @@ my $so = "$CallRecorder::Nginx::ROOT/build/$CallRecorder::Nginx::BUILD/"
 
 -e $so or die "$so: $!\n";
 
+# each time the clock is set, a chunk begins, so there is a line in the journal
 my $rec = CallRecorder::Recorder->new(mix => 'recording_mix off;',
-    stopped => 1);
+    http => 'recording_chunk 1s;', stopped => 1);
 my $media = CallRecorder::Disk->media;
 
 $rec->{env} = { LD_PRELOAD => $so, WALLCLOCK => "$rec->{dir}/wallclock" };
@@ -95,7 +96,8 @@ subtest 'the clock is set back while nginx is down' => sub {
         grep { $_->{ev} eq 'chunk_open' } @journal;
 
     cmp_ok scalar @opened, '>=', 2, 'media from before and after';
-    is_deeply \@opened, [ sort { $a <=> $b } @opened ], '...in their order';
+    is scalar(grep { $opened[$_] < $opened[ $_ - 1 ] - 500 } 1 .. $#opened),
+        0, '...in their order';
     cmp_ok $journal[-1]{tMs}, '<', 60_000, 'and no more time goes by';
 };
 
