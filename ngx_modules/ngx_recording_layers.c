@@ -185,8 +185,13 @@ ngx_recording_layers_chosen(ngx_recording_join_t *j,
         return 1;
     }
 
-    return j->all && !cr_layers_silent(&m->layers, layer,
-                                       ngx_callrec_now_us());
+    /* one that would be better begins with a keyframe of its own */
+
+    return j->all && m->layers.current >= 0
+           && ngx_recording_layers_area(t)
+              <= ngx_recording_layers_area(&j->tracks[m->first
+                                                      + m->layers.current])
+           && !cr_layers_silent(&m->layers, layer, ngx_callrec_now_us());
 }
 
 
