@@ -208,6 +208,54 @@ END
 };
 
 
+subtest 'by TLS' => sub {
+    my $endpoints = CallRecorder::Credentials->new(dir => "$dir", life => 600);
+    my $port = CallRecorder::Nginx::free_port('tcp');
+
+    for my $name (qw(localhost elsewhere)) {
+        system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -batch "
+            . "-keyout $dir/$name.key -out $dir/$name.crt -subj /CN=$name "
+            . "-addext subjectAltName=DNS:$name 2> /dev/null") == 0
+            or die "openssl: $?";
+    }
+
+    my $web = "url=https://localhost:$port/sts session=calls "
+        . "role=arn:aws:iam::1:role/r token_file=$dir/web";
+    my $server = sub {
+        my ($name) = @_;
+        return $http . <<"END";
+    server {
+        listen localhost:$port ssl;
+        ssl_certificate $dir/$name.crt;
+        ssl_certificate_key $dir/$name.key;
+        location / { proxy_http_version 1.1;
+                     proxy_pass @{[ $endpoints->url ]}; }
+    }
+END
+    };
+
+    for (['localhost', 'localhost', qr/^KEY/, 'its authority'],
+         ['localhost', 'elsewhere', 503, 'another authority'],
+         ['elsewhere', 'elsewhere', 503, 'another name'])
+    {
+        my ($has, $ca, $expected, $what) = @$_;
+
+        my $nginx = CallRecorder::Nginx->new(workers => 1,
+            http => $server->($has), server => "location /web {
+                s3_credentials web_identity $web ca=$dir/$ca.crt; $target }");
+
+        ref $expected
+            ? like(key($nginx, '/web'), $expected, "a certificate of $what")
+            : is(key($nginx, '/web'), $expected, "a certificate of $what");
+
+        like($nginx->error_log, qr/the certificate is not to be trusted/,
+            'the log says why') unless ref $expected;
+
+        $nginx->stop;
+    }
+};
+
+
 subtest 'endpoints that do not answer' => sub {
     my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
         LocalPort => 0, Listen => 5) or die "listen: $!";
