@@ -24,8 +24,12 @@ struct ngx_http_s3_fetch_s {
 
 
 static void ngx_http_s3_fetch_failed(ngx_event_t *ev);
-static void ngx_http_s3_fetch_tls(ngx_http_s3_fetch_t *f);
+#if (NGX_SSL)
+static ngx_int_t ngx_http_s3_url_tls(ngx_conf_t *cf, ngx_http_s3_url_t *url,
+    ngx_str_t *ca);
+static ngx_uint_t ngx_http_s3_fetch_tls(ngx_http_s3_fetch_t *f);
 static void ngx_http_s3_fetch_tls_done(ngx_connection_t *c);
+#endif
 static void ngx_http_s3_fetch_write(ngx_event_t *wev);
 static void ngx_http_s3_fetch_read(ngx_event_t *rev);
 static void ngx_http_s3_fetch_done(ngx_http_s3_fetch_t *f, ngx_uint_t status,
@@ -37,10 +41,9 @@ ngx_int_t
 ngx_http_s3_url(ngx_conf_t *cf, ngx_http_s3_url_t *url, ngx_str_t *text,
     ngx_str_t *ca)
 {
-    size_t               skip;
-    ngx_url_t            u;
-    ngx_uint_t           tls;
-    ngx_pool_cleanup_t  *cln;
+    size_t      skip;
+    ngx_url_t   u;
+    ngx_uint_t  tls;
 
     if (text->len > 7
         && ngx_strncasecmp(text->data, (u_char *) "http://", 7) == 0)
@@ -89,6 +92,23 @@ ngx_http_s3_url(ngx_conf_t *cf, ngx_http_s3_url_t *url, ngx_str_t *text,
         return NGX_OK;
     }
 
+#if (NGX_SSL)
+    return ngx_http_s3_url_tls(cf, url, ca);
+#else
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" needs an nginx with TLS", text);
+    return NGX_ERROR;
+#endif
+}
+
+
+#if (NGX_SSL)
+
+static ngx_int_t
+ngx_http_s3_url_tls(ngx_conf_t *cf, ngx_http_s3_url_t *url, ngx_str_t *ca)
+{
+    ngx_pool_cleanup_t  *cln;
+
     url->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
     if (url->ssl == NULL) {
         return NGX_ERROR;
@@ -123,6 +143,8 @@ ngx_http_s3_url(ngx_conf_t *cf, ngx_http_s3_url_t *url, ngx_str_t *text,
 
     return NGX_OK;
 }
+
+#endif
 
 
 ngx_http_s3_fetch_t *
@@ -205,33 +227,53 @@ ngx_http_s3_fetch_failed(ngx_event_t *ev)
 }
 
 
-static void
+#if (NGX_SSL)
+
+/* 1: the handshake was begun, or could not be. */
+
+static ngx_uint_t
 ngx_http_s3_fetch_tls(ngx_http_s3_fetch_t *f)
 {
+    int                err;
     u_char            *name;
+    socklen_t          len;
     ngx_connection_t  *c;
 
     c = f->peer.connection;
+
+    if (f->url->ssl == NULL || c->ssl != NULL) {
+        return 0;
+    }
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1
+        || err != 0)
+    {
+        ngx_http_s3_fetch_error(f, "cannot connect");
+        return 1;
+    }
 
     if (ngx_ssl_create_connection(f->url->ssl, c,
                                   NGX_SSL_BUFFER|NGX_SSL_CLIENT)
         != NGX_OK)
     {
         ngx_http_s3_fetch_error(f, "no TLS");
-        return;
+        return 1;
     }
 
     name = ngx_pnalloc(c->pool, f->url->name.len + 1);
     if (name == NULL) {
         ngx_http_s3_fetch_error(f, "no memory");
-        return;
+        return 1;
     }
 
     (void) ngx_cpystrn(name, f->url->name.data, f->url->name.len + 1);
 
     if (SSL_set_tlsext_host_name(c->ssl->connection, (char *) name) != 1) {
         ngx_http_s3_fetch_error(f, "no TLS");
-        return;
+        return 1;
     }
 
     c->ssl->handler = ngx_http_s3_fetch_tls_done;
@@ -239,6 +281,8 @@ ngx_http_s3_fetch_tls(ngx_http_s3_fetch_t *f)
     if (ngx_ssl_handshake(c) != NGX_AGAIN) {
         ngx_http_s3_fetch_tls_done(c);
     }
+
+    return 1;
 }
 
 
@@ -268,34 +312,24 @@ ngx_http_s3_fetch_tls_done(ngx_connection_t *c)
     ngx_http_s3_fetch_write(c->write);
 }
 
+#endif
+
 
 static void
 ngx_http_s3_fetch_write(ngx_event_t *wev)
 {
-    int                   err;
     ssize_t               n;
-    socklen_t             len;
     ngx_connection_t     *c;
     ngx_http_s3_fetch_t  *f;
 
     c = wev->data;
     f = c->data;
 
-    if (f->url->ssl != NULL && c->ssl == NULL) {
-
-        err = 0;
-        len = sizeof(int);
-
-        if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1
-            || err != 0)
-        {
-            ngx_http_s3_fetch_error(f, "cannot connect");
-            return;
-        }
-
-        ngx_http_s3_fetch_tls(f);
+#if (NGX_SSL)
+    if (ngx_http_s3_fetch_tls(f)) {
         return;
     }
+#endif
 
     while (f->out.pos < f->out.last) {
 
@@ -340,9 +374,11 @@ ngx_http_s3_fetch_read(ngx_event_t *rev)
         return;
     }
 
+#if (NGX_SSL)
     if (f->url->ssl != NULL && c->ssl == NULL) {
         return;
     }
+#endif
 
     eof = 0;
 
@@ -415,11 +451,13 @@ ngx_http_s3_fetch_done(ngx_http_s3_fetch_t *f, ngx_uint_t status,
 
     if (c != NULL) {
 
+#if (NGX_SSL)
         if (c->ssl != NULL) {
             c->ssl->no_wait_shutdown = 1;
             c->ssl->no_send_shutdown = 1;
             (void) ngx_ssl_shutdown(c);
         }
+#endif
 
         ngx_close_connection(c);
         f->peer.connection = NULL;
