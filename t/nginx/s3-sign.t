@@ -69,7 +69,9 @@ sub server
     my ($s3) = @_;
 
     my $store = "127.0.0.1:$s3->{port}";
-    my $tamper = CallRecorder::Nginx::free_port('tcp');
+    my ($tamper, $http2, $closed) = map {
+        CallRecorder::Nginx::free_port('tcp')
+    } 1 .. 3;
 
     my $nginx = CallRecorder::Nginx->new(stopped => 1);
 
@@ -93,6 +95,18 @@ sub server
         listen 127.0.0.1:{{udp}};
         location /plain/ { s3_sign on; proxy_pass http://$store/; }
         location / { s3_sign payload; proxy_pass http://$store; }
+    }
+
+    upstream stores {
+        server 127.0.0.1:$closed max_fails=0;
+        server $store;
+    }
+
+    server {
+        listen 127.0.0.1:$http2 http2;
+        s3_bucket bucket;
+        location /on/      { s3_sign on; proxy_pass http://$store; }
+        location /payload/ { s3_sign payload; proxy_pass http://$store; }
     }
 
     # changes what was signed, on its way
@@ -128,6 +142,25 @@ END
         location /tampered/ {
             s3_sign on;
             proxy_pass http://127.0.0.1:$tamper;
+        }
+
+        location /next/ { s3_sign payload; proxy_pass http://stores; }
+
+        location /set/ {
+            s3_sign payload;
+            proxy_method PUT;
+            proxy_set_body "set to \$arg_to";
+            proxy_pass http://$store;
+        }
+
+        location = /gate {
+            auth_request /on/dir/one;
+            proxy_pass http://127.0.0.1:{{http}}/ready;
+        }
+
+        location = /closed {
+            auth_request /wrong/dir/one;
+            proxy_pass http://127.0.0.1:{{http}}/ready;
         }
 
         location /endpoint/ {
@@ -261,6 +294,43 @@ END2
         is($req->(GET => '/bucket//a%20b')->{status}, 404,
             'and without, as it came');
         is($req->(GET => '/bucket/a%20b?')->{body}, 'x', 'or so');
+    };
+
+    subtest 'any way to the store' => sub {
+        for (1 .. 4) {
+            is($req->(PUT => '/next/next', body => "$_$big")->{status}, 200,
+                'the next server is asked when one is down');
+            is(substr($req->(GET => '/next/next')->{body}, 0, 1), $_,
+                'and for reading');
+        }
+
+        is($req->(GET => '/set/set?to=x')->{status}, 200, 'proxy_set_body');
+        is($req->(GET => '/on/set')->{body}, 'set to x', 'is signed, too');
+
+        is($req->(GET => '/gate')->{status}, 204, 'a subrequest');
+        is($req->(GET => '/closed')->{status}, 403, 'that is refused');
+
+        my $curl = "curl -s --http2-prior-knowledge http://127.0.0.1:$http2";
+
+        open my $f, '>', "$nginx->{dir}/big" or die "big: $!";
+        print $f $big;
+        close $f;
+
+        for my $how (qw(on payload)) {
+            is(qx($curl/$how/two -T $nginx->{dir}/big -w '%{http_code}'), '200',
+                "HTTP/2 ($how)");
+            is(sha256_hex(qx($curl/$how/two)), sha256_hex($big), 'and back');
+            is(qx($curl/$how/three -T - -w '%{http_code}' < $nginx->{dir}/big),
+                '200', 'of unknown length');
+            is(sha256_hex(qx($curl/$how/three)), sha256_hex($big),
+                'and back');
+        }
+
+        is(qx(curl -s http://127.0.0.1:$nginx->{http}/payload/four -T - \\
+              -w '%{http_code}' < $nginx->{dir}/big), '200',
+            'in chunks of HTTP/1.1');
+        is(sha256_hex($req->(GET => '/on/four')->{body}), sha256_hex($big),
+            'and back');
     };
 
     subtest 'presigned URLs' => sub {
