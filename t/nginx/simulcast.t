@@ -251,6 +251,44 @@ subtest 'auto' => sub {
 };
 
 
+subtest 'auto, in a call that grows' => sub {
+    $rec = CallRecorder::Recorder->new(mix => 'recording_mix off;',
+        http => 'recording_simulcast auto; recording_chunk 2s;');
+
+    my $id = $rec->start_recording;
+    my @layers = map { (layer => "$dir/$_.ivf") } 1, 2;
+    my @media = (video => "$dir/0.ivf", audio => "$dir/a.ogg", fps => 25);
+    my @pids = publish([@layers], 'alice', @media, duration => 20);
+
+    ok($rec->wait_for(sub { 1 < grep { $_->{ev} eq 'chunk_close' }
+                            $rec->journal($id) }, 15), 'alone at first');
+
+    # five are more than four
+
+    push @pids, map { publish([], "guest$_", @media, duration => 8) } 1 .. 4;
+
+    for my $pid (@pids) {
+        $rec->wait_for(sub { waitpid($pid, 1) == $pid }, 60)
+            or kill KILL => $pid;
+    }
+
+    finish($id);
+
+    my ($alice) = map { $_->{sessionId} }
+        grep { $_->{participantId} eq 'alice' } events('join');
+    my @layered = map { scalar grep { $_->{kind} eq 'video' }
+                        @{ $_->{tracks} } }
+        grep { $_->{sessionId} eq $alice } events('chunk_open');
+
+    is($layered[0], 1, 'one layer while the call is small');
+    ok((grep { $_ == 3 } @layered), 'all when it has become large');
+    is($layered[-1], 1, 'and one again')
+        or diag("@layered");
+
+    $rec->stop;
+};
+
+
 # ---- screens
 
 subtest 'a screen beside the camera' => sub {
