@@ -100,24 +100,41 @@ push_sound(void *opaque, AVFrame *frame)
 }
 
 
-/* All pictures that the decoder has ready. */
+/* A picture that the mix may have from now on. */
+static int
+push_picture(CallMixSource *src, AVFrame *frame)
+{
+    int64_t pts = frame->pts;
+    int     ret;
+
+    ret = push_frame(src, src->pictures, frame);
+    if (ret < 0)
+        return ret;
+
+    pthread_mutex_lock(&src->mutex);
+    src->video_until = FFMAX(src->video_until, pts);
+    pthread_mutex_unlock(&src->mutex);
+
+    return 0;
+}
+
+
+/*
+ * All pictures that the decoder has ready.  Each spatial layer of a VP9
+ * superframe comes out of it, at one time: only the last is meant to be seen.
+ */
 static int
 take_pictures(CallMixSource *src)
 {
-    AVFrame    *frame;
-    int64_t     pts;
-    int         ret;
+    AVFrame    *frame, *last = NULL;
+    int         ret, pushed = 0;
 
     for ( ;; ) {
         frame = av_frame_alloc();
-        if (!frame)
-            return AVERROR(ENOMEM);
-
-        ret = avcodec_receive_frame(src->dec, frame);
-        if (ret < 0) {
-            av_frame_free(&frame);
-            return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0 : ret;
-        }
+        ret = frame ? avcodec_receive_frame(src->dec, frame)
+                    : AVERROR(ENOMEM);
+        if (ret < 0)
+            break;
 
         if (frame->pts == AV_NOPTS_VALUE)
             frame->pts = frame->best_effort_timestamp;
@@ -127,15 +144,26 @@ take_pictures(CallMixSource *src)
             continue;
         }
 
-        pts = frame->pts;
-        ret = push_frame(src, src->pictures, frame);
-        if (ret < 0)
-            return ret;
+        if (last && last->pts != frame->pts) {
+            pushed = push_picture(src, last);
+            last = NULL;
+            if (pushed < 0)
+                break;
+        }
 
-        pthread_mutex_lock(&src->mutex);
-        src->video_until = FFMAX(src->video_until, pts);
-        pthread_mutex_unlock(&src->mutex);
+        av_frame_free(&last);
+        last = frame;
     }
+
+    av_frame_free(&frame);
+
+    if (last)
+        pushed = push_picture(src, last);
+
+    if (pushed < 0)
+        return pushed;
+
+    return ret == AVERROR(EAGAIN) || ret == AVERROR_EOF ? 0 : ret;
 }
 
 
