@@ -236,7 +236,8 @@ struct ngx_rtc_worker_s {
     unsigned                 draining:1;      /* superseded, see _exit() */
     unsigned                 quitting:1;
 
-    u_char                   buffers[NGX_RTC_BATCH][NGX_RTC_DATAGRAM_MAX];
+    /* bytes that begin with a word: of bytes they would follow the bits */
+    uint32_t                 buffers[NGX_RTC_BATCH][NGX_RTC_DATAGRAM_MAX / 4];
 };
 
 

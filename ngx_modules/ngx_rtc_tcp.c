@@ -178,7 +178,7 @@ ngx_rtc_tcp_read_frames(ngx_rtc_conf_t *rcf, ngx_rtc_tcp_t *tcp)
     ngx_connection_t  *c;
 
     c = tcp->connection;
-    buf = rcf->worker->buffers[0];
+    buf = (u_char *) rcf->worker->buffers;
 
     for (i = 0; i < NGX_RTC_TCP_READS; i++) {
 

@@ -93,7 +93,7 @@ ngx_rtc_tcp_read_first(ngx_rtc_conf_t *rcf, ngx_rtc_tcp_t *tcp)
     ngx_connection_t  *c;
 
     c = tcp->connection;
-    buf = rcf->worker->buffers[0];
+    buf = (u_char *) rcf->worker->buffers;
 
     for ( ;; ) {
         want = cr_framing_want(&tcp->framing);

@@ -680,8 +680,8 @@ ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
             queued_us = 0;
         }
 
-        ngx_rtc_route_datagram(rcf, &path, w->buffers[i], msg[i].msg_len,
-                               now_us - queued_us);
+        ngx_rtc_route_datagram(rcf, &path, (u_char *) w->buffers[i],
+                               msg[i].msg_len, now_us - queued_us);
     }
 
     return n == NGX_RTC_BATCH ? NGX_AGAIN : NGX_OK;

@@ -245,6 +245,17 @@ subtest 'who is let in' => sub {
         "\x16\xfe\xfd" . 'x' x 50, $bad, '');
     ok(proven($s, $in), 'garbage does not end a connection that is proven');
 
+    # a first byte of each kind; what comes next is others' business
+
+    for my $first (0x14 .. 0x17, 0x80, 0xff) {
+        syswrite $in, framed(chr($first) . 'x' x 50);
+        sleep 0.05;
+        my @others = map { session() } 1 .. 8;
+        is(scalar(grep { CallRecorder::Whip::check($nginx, $_) } @others), 8,
+            sprintf 'others get in after 0x%02x from one', $first);
+        CallRecorder::Whip::on($nginx, $_, 'DELETE') for @others;
+    }
+
     syswrite $in, "\xff\xff";
     ($got, $closed) = CallRecorder::Stun::slurp($in, 5);
     ok($closed, 'a frame that is too long does');
