@@ -11,6 +11,12 @@
 #define CR_DEPAY_BUFFER_MIN   8192
 #define CR_DEPAY_BUFFER_KEEP  (16 * 1024)
 
+/* Frames in a row without a marker, of a sender that sets none. */
+#define CR_DEPAY_UNMARKED     8
+
+
+static void cr_depay_unmarked(cr_depay_t *d);
+
 
 cr_depay_t *
 cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
@@ -42,6 +48,7 @@ cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
 
     case CR_CODEC_H264:
         d->codec = &cr_depay_h264;
+        d->unmarked = CR_DEPAY_UNMARKED;
         cr_depay_h264_init(d, params);
 
         if (params->h264_packetization_mode == 2
@@ -56,6 +63,7 @@ cr_depay_create(const cr_env_t *env, const cr_media_params_t *params,
 
     case CR_CODEC_H265:
         d->codec = &cr_depay_h265;
+        d->unmarked = CR_DEPAY_UNMARKED;
         cr_depay_h265_init(d, params);
         break;
 
@@ -125,7 +133,7 @@ cr_depay_ordered(cr_depay_t *d, const cr_depay_packet_t *packet)
     }
 
     if (d->active && packet->timestamp != d->timestamp) {
-        /* the marker is lost, or never was set */
+        cr_depay_unmarked(d);
         cr_depay_emit(d);
     }
 
@@ -142,10 +150,30 @@ cr_depay_ordered(cr_depay_t *d, const cr_depay_packet_t *packet)
     }
 
     if (d->active && packet->marker) {
+        d->unmarked = 0;
         cr_depay_emit(d);
     }
 
     return rc;
+}
+
+
+/*
+ * The frame in the making ends without a marker.  If no packet is missing,
+ * the rest was never sent: browsers throw away what waits in their queue in
+ * front of a keyframe, before it gets its sequence numbers.  Or it is whole,
+ * and the sender sets no markers: those of VP8, VP9 and AV1 must, those of
+ * H.264 and H.265 are not relied on until there was one.
+ */
+static void
+cr_depay_unmarked(cr_depay_t *d)
+{
+    if (d->broken || d->unmarked == CR_DEPAY_UNMARKED) {
+        return;
+    }
+
+    d->unmarked++;
+    d->broken = true;
 }
 
 

@@ -85,6 +85,7 @@ struct cr_depay_s {
     bool                     active;
     bool                     broken;       /* lacks packets */
     bool                     skip;         /* the rest is of no use */
+    uint8_t                  unmarked;     /* frames, since the last marker */
     uint32_t                 timestamp;
     int64_t                  arrival_us;
     bool                     numbered;     /* it has: */

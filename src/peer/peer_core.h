@@ -109,6 +109,7 @@ typedef struct {
     uint64_t                  red_repaired;  /* packets given up, and had */
 
     bool                      keyframe_lacks;     /* to what is popped */
+    bool                      keyframe_doubt;     /* the next frame tells */
     cr_peer_dependency_t     *dependency;    /* NULL: none */
     cr_ulpfec_t              *fec;           /* NULL: none */
     uint32_t                  fec_gap;       /* given up: parity alone? */

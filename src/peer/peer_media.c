@@ -520,13 +520,20 @@ cr_peer_media_frame(void *ctx, cr_frame_t *frame, int64_t arrival_us)
             track->keyframe_awaited = false;
             track->keyframe_due = false;
             track->keyframe_lacks = false;
+            track->keyframe_doubt = false;
 
-        } else if (!track->keyframe_seen
+        } else if (!track->keyframe_seen || track->keyframe_doubt
                    || (track->keyframe_awaited
                        && peer->now_us - track->keyframe_asked_us
                           >= CR_PEER_ASK_AGAIN_US))
         {
             track->keyframe_lacks = true;
+            track->keyframe_doubt = false;
+        }
+
+        if (frame->incomplete && !track->gap) {
+            /* nothing was lost: its sender gave it up, for a keyframe? */
+            track->keyframe_doubt = true;
         }
     }
 

@@ -87,6 +87,7 @@ struct remote_s {
     bool                red;            /* sound with redundancy */
     bool                layers;         /* L1T2, each second is discardable */
     unsigned            lose_frame;     /* this one, for good; 0: none */
+    unsigned            cut_frame;      /* but its start, never sent */
     bool                fec;            /* video in RED, parity a frame */
     unsigned            lose_video;     /* each packet of so many */
     unsigned            video_packets;

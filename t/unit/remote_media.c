@@ -274,6 +274,10 @@ remote_media(remote_t *r, unsigned video)
 
             remote_packet(r, video, pos + n == size, payload,
                           (size_t) (p - payload) + n);
+
+            if (video && r->cut_frame != 0 && r->sent[1] == r->cut_frame) {
+                break;
+            }
         }
     }
 

@@ -150,12 +150,57 @@ a_new_timestamp_ends_a_frame_without_marker(void **state)
     PUSH(&t, 2, false, "\x10" INTER);
 
     assert_int_equal(t.out.n, 1);
-    assert_false(t.out.frame[0].incomplete);
     assert_true(t.out.frame[0].keyframe);
 
     /* and so does a second start of one timestamp */
     PUSH(&t, 2, true, "\x10" INTER);
     assert_int_equal(t.out.n, 3);
+
+    depay_test_close(&t);
+}
+
+
+/* What its sender gave up half-way has its next packets' numbers. */
+static void
+a_frame_whose_rest_was_never_sent_is_marked(void **state)
+{
+    depay_test_t  t;
+
+    (void) state;
+    depay_test_open(&t, &vp8);
+
+    PUSH(&t, 1, true, "\x10" KEY);
+    PUSH(&t, 2, false, "\x10" INTER);
+    PUSH(&t, 3, true, "\x10" KEY);
+
+    assert_int_equal(t.out.n, 3);
+    assert_false(t.out.frame[0].incomplete);
+    assert_true(t.out.frame[1].incomplete);
+    assert_false(t.out.frame[2].incomplete);
+
+    depay_test_close(&t);
+}
+
+
+static void
+frames_of_a_sender_without_markers_are_whole(void **state)
+{
+    unsigned      i;
+    depay_test_t  t;
+
+    (void) state;
+    depay_test_open(&t, &vp8);
+
+    for (i = 0; i < 12; i++) {
+        PUSH(&t, i, false, "\x10" KEY);
+    }
+
+    /* it takes some to be sure of it */
+    assert_int_equal(t.out.n, 11);
+
+    for (i = 0; i < 11; i++) {
+        assert_int_equal(t.out.frame[i].incomplete, i < 8);
+    }
 
     depay_test_close(&t);
 }
@@ -427,6 +472,8 @@ main(void)
         cmocka_unit_test(a_descriptor_cut_short_is_invalid),
         cmocka_unit_test(a_frame_of_many_packets_ends_with_the_marker),
         cmocka_unit_test(a_new_timestamp_ends_a_frame_without_marker),
+        cmocka_unit_test(a_frame_whose_rest_was_never_sent_is_marked),
+        cmocka_unit_test(frames_of_a_sender_without_markers_are_whole),
         cmocka_unit_test(a_hole_cuts_the_frame_there_and_marks_it),
         cmocka_unit_test(a_hole_at_the_end_marks_the_frame),
         cmocka_unit_test(a_frame_without_its_start_is_dropped),

@@ -279,6 +279,64 @@ keyframes_are_asked_for_on_giving_up_and_not_before(void **state)
 }
 
 
+/* The next picture of several packets is cut; runs until it was sent. */
+static void
+cut_a_picture(void)
+{
+    uint8_t  buf[8192];
+
+    r.cut_frame = r.sent[1] + 1;
+
+    while (remote_frame(1, r.cut_frame, false, buf) <= REMOTE_CHUNK) {
+        r.cut_frame++;
+    }
+
+    while (r.sent[1] <= r.cut_frame) {
+        remote_run(&r, 1000);
+    }
+}
+
+
+/* As browsers do in front of a keyframe; no number is missing. */
+static void
+a_picture_that_its_sender_gave_up_is_a_gap(void **state)
+{
+    unsigned         keyframes;
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+    keyframes = r.keyframes;
+
+    cut_a_picture();
+    r.want_keyframe = true;
+    remote_run(&r, 1000000);
+
+    assert_int_equal(r.wrong, 0);
+    assert_int_equal(r.incomplete, 1);
+    assert_int_equal(r.gaps, 1);
+    assert_int_equal(r.gap[0].packets, 0);
+    assert_in_range(r.gap[0].to_us - r.gap[0].from_us, 30000, 40000);
+
+    /* none was asked for: it came by itself */
+    assert_int_equal(r.plis, 0);
+    assert_int_equal(r.keyframes, keyframes + 1);
+
+    /* without a keyframe behind it one is asked for */
+    cut_a_picture();
+    remote_run(&r, 1000000);
+    assert_int_equal(r.incomplete, 2);
+    assert_int_equal(r.gaps, 2);
+    assert_int_equal(r.plis, 1);
+    assert_int_equal(r.keyframes, keyframes + 2);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_int_equal(stats.lost, 0);
+}
+
+
 static void
 a_long_way_is_waited_for_longer(void **state)
 {
@@ -320,6 +378,7 @@ main(void)
         TEST(nacks_are_bounded_however_much_is_lost),
         TEST(a_list_of_missing_packets_has_an_end),
         TEST(keyframes_are_asked_for_on_giving_up_and_not_before),
+        TEST(a_picture_that_its_sender_gave_up_is_a_gap),
         TEST(a_long_way_is_waited_for_longer),
         TEST(the_round_trip_is_known_without_loss),
         TEST(remb_follows_what_the_network_bears),
