@@ -15,6 +15,7 @@
  *   peer_fec.c    video with forward error correction
  *   peer_remb.c   what a sender may send, where it does not find out itself
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
+ *   peer_try.c    NACK for sound that did not offer it
  */
 
 #ifndef CR_PEER_CORE_H
@@ -71,6 +72,14 @@ typedef struct {
 } cr_peer_dependency_t;
 
 
+/* Whether packets are asked for again, see peer_try.c. */
+typedef enum {
+    CR_PEER_NACK_NO,
+    CR_PEER_NACK_TRIED,
+    CR_PEER_NACK_YES
+} cr_peer_nack_e;
+
+
 typedef struct {
     cr_peer_t                *peer;
     const cr_media_params_t  *params;
@@ -98,6 +107,10 @@ typedef struct {
     bool                      has_level;     /* of the packet: */
     uint8_t                   level;         /* RFC 6464's byte */
     uint64_t                  frames;
+
+    cr_peer_nack_e            nack;
+    uint8_t                   nack_answers;
+    uint8_t                   nack_holes;
 
     bool                      leading;       /* its start is asked for */
     uint16_t                  lead_seq;      /* of the earliest here */
@@ -296,6 +309,15 @@ void cr_peer_rtcp_probe(cr_peer_track_t *track, uint16_t seq);
 void cr_peer_rtcp_bye(cr_peer_t *peer);
 /* Whether all that was heard has said BYE. */
 bool cr_peer_rtcp_all_bye(const cr_peer_t *peer);
+
+
+/* peer_try.c */
+/* A stream of the track is about to be made. */
+void cr_peer_try_start(cr_peer_track_t *track);
+/* How long its packets are waited for, in us. */
+int64_t cr_peer_try_give_up(const cr_peer_track_t *track);
+/* A packet came after it had been asked for, or a run of them never did. */
+void cr_peer_try_result(cr_peer_track_t *track, bool answered);
 
 
 static inline int64_t

@@ -17,8 +17,6 @@
 
 /* for packets that overtook each other */
 #define CR_PEER_NACK_DELAY_US   10000
-/* what nobody sends again need not be waited for longer */
-#define CR_PEER_REORDER_US      250000
 /* For an answer of what may have been in front of the first packet. */
 #define CR_PEER_LEAD_VIDEO_US   1000000
 #define CR_PEER_LEAD_AUDIO_US   500000
@@ -231,6 +229,7 @@ cr_peer_media_stream(cr_peer_track_t *track, uint32_t ssrc)
         return CR_DECLINED;
     }
 
+    cr_peer_try_start(track);
     cr_peer_media_config(track, &config);
 
     stream = cr_rtp_stream_create(&peer->env, &config, ssrc);
@@ -313,20 +312,15 @@ cr_peer_media_config(const cr_peer_track_t *track,
     video = track->params->kind == CR_KIND_VIDEO;
 
     config->clock_rate = track->params->clock_rate;
-    config->nack = track->params->fb_nack;
+    config->nack = track->nack != CR_PEER_NACK_NO;
     config->packets_max = video ? CR_PEER_VIDEO_WINDOW
                                 : CR_PEER_AUDIO_WINDOW;
     config->bytes_max = video ? size / nvideo : audio;
     config->nack_delay_us = CR_PEER_NACK_DELAY_US;
     config->nack_interval_us = peer->config.nack_interval_us;
     config->holes_max = peer->config.nack_list;
-    config->give_up_us = cr_peer_rtcp_give_up(peer);
+    config->give_up_us = cr_peer_try_give_up(track);
     config->lead_us = video ? CR_PEER_LEAD_VIDEO_US : CR_PEER_LEAD_AUDIO_US;
-
-    if (!config->nack) {
-        config->give_up_us = cr_peer_min(config->give_up_us,
-                                         CR_PEER_REORDER_US);
-    }
 }
 
 
@@ -375,11 +369,19 @@ cr_peer_media_pop(cr_peer_track_t *track)
         track->leading = false;
 
         if (item.gap) {
+            if (item.gap_packets != 0) {
+                cr_peer_try_result(track, false);
+            }
+
             if (!cr_peer_fec_gap(track, item.gap_packets)) {
                 cr_peer_media_gap(track, item.gap_packets);
             }
 
             continue;
+        }
+
+        if (item.recovered) {
+            cr_peer_try_result(track, true);
         }
 
         packet.gap = false;

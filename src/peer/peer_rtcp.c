@@ -512,10 +512,9 @@ cr_peer_rtcp_rtt(cr_peer_t *peer, int64_t rtt, int64_t divisor)
     peer->rtt_known = true;
 
     for (i = 0; i < peer->ntracks; i++) {
-        if (peer->tracks[i].stream != NULL && peer->tracks[i].params->fb_nack)
-        {
+        if (peer->tracks[i].stream != NULL) {
             cr_rtp_stream_give_up(peer->tracks[i].stream,
-                                  cr_peer_rtcp_give_up(peer));
+                                  cr_peer_try_give_up(&peer->tracks[i]));
         }
     }
 }

@@ -119,6 +119,9 @@ unsigned cr_rtp_stream_nack(cr_rtp_stream_t *s, int64_t now_us,
 /* Changes config.give_up_us, of holes that are there, too. */
 void cr_rtp_stream_give_up(cr_rtp_stream_t *s, int64_t give_up_us);
 
+/* The peer does not answer: nothing is asked for any more. */
+void cr_rtp_stream_nack_off(cr_rtp_stream_t *s);
+
 /* When nack() or pop() will have something to do; INT64_MAX: never. */
 int64_t cr_rtp_stream_deadline(const cr_rtp_stream_t *s);
 

@@ -155,6 +155,14 @@ cr_rtp_stream_give_up(cr_rtp_stream_t *s, int64_t give_up_us)
 }
 
 
+void
+cr_rtp_stream_nack_off(cr_rtp_stream_t *s)
+{
+    s->config.nack = false;
+    s->next_nack_us = INT64_MAX;
+}
+
+
 int64_t
 cr_rtp_stream_deadline(const cr_rtp_stream_t *s)
 {

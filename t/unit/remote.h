@@ -93,6 +93,7 @@ struct remote_s {
     unsigned            video_packets;
     parity_t            parity;         /* of the frame */
     unsigned            lose_sound;     /* each packet of so many */
+    bool                repeat_sound;   /* as libwebrtc does */
     /* video of another codec: the i-th packet's payload, 0: no more */
     size_t            (*make)(bool key, unsigned i, uint8_t *buf);
     /* whether a packet is lost; again: it was asked for */
@@ -114,7 +115,7 @@ struct remote_s {
     struct {
         size_t          len;
         uint8_t         data[1300];
-    } history[REMOTE_HISTORY];          /* of video, by sequence number */
+    } history[2][REMOTE_HISTORY];       /* by sequence number */
 
     /* for a test's own tracks: instead of what is done with frames and
      * RTCP otherwise */
@@ -125,6 +126,7 @@ struct remote_s {
     unsigned            stun_success;
     uint16_t            stun_error;
     unsigned            nacks, plis, firs, rrs, twccs, rembs, byes;
+    unsigned            sound_nacks;
     uint64_t            remb_bitrate;   /* the last one's */
     cr_status_e         dtls_status;
 
@@ -173,7 +175,7 @@ size_t remote_frame(unsigned video, unsigned n, bool key, uint8_t *buf);
 void remote_stun(remote_t *r, const char *username, const char *password,
     bool controlling, bool nominate);
 void remote_media(remote_t *r, unsigned video);
-void remote_repeat(remote_t *r, uint16_t seq);
+void remote_repeat(remote_t *r, unsigned video, uint16_t seq);
 void remote_sr(remote_t *r, unsigned video);
 void remote_bye(remote_t *r, uint32_t ssrc);
 

@@ -9,9 +9,18 @@
 
 
 static void
+remote_nack(remote_t *r, unsigned video, uint16_t seq)
+{
+    r->nacks += video;
+    r->sound_nacks += !video;
+    remote_repeat(r, video, seq);
+}
+
+
+static void
 remote_rtcp_input(remote_t *r, uint8_t *data, size_t len)
 {
-    unsigned        i, bit;
+    unsigned        i, bit, video;
     uint16_t        pid, blp;
     cr_rtcp_t       rtcp;
     const uint8_t  *pos, *end, *p;
@@ -36,16 +45,16 @@ remote_rtcp_input(remote_t *r, uint8_t *data, size_t len)
         switch (rtcp.type << 8 | rtcp.count) {
 
         case CR_RTCP_RTPFB << 8 | 1:
+            video = cr_get_u32(p + 4) == r->video_ssrc;
+
             for (i = 8; i + 4 <= rtcp.body.len; i += 4) {
                 pid = cr_get_u16(p + i);
                 blp = cr_get_u16(p + i + 2);
-                r->nacks++;
-                remote_repeat(r, pid);
+                remote_nack(r, video, pid);
 
                 for (bit = 0; bit < 16; bit++) {
                     if (blp >> bit & 1) {
-                        r->nacks++;
-                        remote_repeat(r, (uint16_t) (pid + bit + 1));
+                        remote_nack(r, video, (uint16_t) (pid + bit + 1));
                     }
                 }
             }

@@ -206,11 +206,11 @@ remote_packet(remote_t *r, unsigned video, bool last, const uint8_t *payload,
 
     n = (size_t) (p - buf);
 
-    if (video) {
-        i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
-        r->history[i].len = n;
-        memcpy(r->history[i].data, buf, n);
+    i = cr_get_u16(buf + 2) % REMOTE_HISTORY;
+    r->history[video][i].len = n;
+    memcpy(r->history[video][i].data, buf, n);
 
+    if (video) {
         if (r->lose_frame != 0 && r->sent[1] == r->lose_frame) {
             return;
         }
@@ -295,21 +295,22 @@ remote_media(remote_t *r, unsigned video)
 
 
 void
-remote_repeat(remote_t *r, uint16_t seq)
+remote_repeat(remote_t *r, unsigned video, uint16_t seq)
 {
     size_t   len, head;
     uint8_t  buf[1400], *old;
 
-    old = r->history[seq % REMOTE_HISTORY].data;
-    len = r->history[seq % REMOTE_HISTORY].len;
+    old = r->history[video][seq % REMOTE_HISTORY].data;
+    len = r->history[video][seq % REMOTE_HISTORY].len;
 
     if (len == 0 || cr_get_u16(old + 2) != seq
-        || (r->lose != NULL && r->lose(r, 1, seq, true)))
+        || (!video && !r->repeat_sound)
+        || (r->lose != NULL && r->lose(r, video, seq, true)))
     {
         return;
     }
 
-    if (r->no_rtx) {
+    if (r->no_rtx || !video) {
         remote_rtp_send(r, old, len);
         return;
     }

@@ -366,6 +366,51 @@ a_long_way_is_waited_for_longer(void **state)
 }
 
 
+/* Neither side said anything of NACK for sound; libwebrtc answers it. */
+static void
+sound_is_asked_for_though_nobody_offered_it(void **state)
+{
+    (void) state;
+
+    assert_false(r.session.media[0].fb_nack);
+
+    r.lose_sound = 10;
+    r.repeat_sound = true;
+    r.delay_us = 150000;
+    remote_connect(&r);
+    remote_run(&r, 20000000);
+
+    assert_in_range(r.sound_nacks, 90, 130);
+    assert_int_equal(r.gaps, 0);
+    assert_int_equal(r.incomplete, 0);
+    assert_int_equal(r.wrong, 0);
+    assert_true(r.got[0] + 40 >= r.sent[0] - r.began[0]);
+}
+
+
+static void
+sound_that_nobody_repeats_is_asked_for_no_more(void **state)
+{
+    unsigned  nacks;
+
+    (void) state;
+
+    r.lose_sound = 10;
+    remote_connect(&r);
+    remote_run(&r, 5000000);
+    nacks = r.sound_nacks;
+    assert_in_range(nacks, 16, 400);
+    assert_true(r.gaps >= 15);
+
+    /* and what is behind a hole is not held back for long */
+    r.off_us = 0;
+    remote_run(&r, 20000000);
+    assert_int_equal(r.sound_nacks, nacks);
+    assert_true(r.off_us < 250000 + 2 * r.delay_us);
+    assert_int_equal(r.wrong, 0);
+}
+
+
 int
 main(void)
 {
@@ -381,6 +426,8 @@ main(void)
         TEST(a_picture_that_its_sender_gave_up_is_a_gap),
         TEST(a_long_way_is_waited_for_longer),
         TEST(the_round_trip_is_known_without_loss),
+        TEST(sound_is_asked_for_though_nobody_offered_it),
+        TEST(sound_that_nobody_repeats_is_asked_for_no_more),
         TEST(remb_follows_what_the_network_bears),
     };
 

@@ -95,6 +95,7 @@ typedef struct {
     const char  *log;            /* a file for what was sent */
     double       linger;         /* seconds that repetitions go on */
     bool         audio_nack;
+    bool         audio_repeat;
     bool         no_rtx;
     bool         single_nal;
     bool         bye;            /* instead of DELETE */

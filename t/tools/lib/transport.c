@@ -260,7 +260,8 @@ transport_nack(publisher_t *p, const cr_slice_t *body, bool alone)
     which = stream_of(p, ssrc);
 
     if (which == STREAMS
-        || (which == AUDIO && !p->options.audio_nack)
+        || (which == AUDIO && !p->options.audio_nack
+            && !p->options.audio_repeat)
         || (p->options.client == CLIENT_FFMPEG
             && (which == AUDIO || !alone)))
     {

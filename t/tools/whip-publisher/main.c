@@ -37,6 +37,7 @@ static const char  usage[] =
     "  --log FILE           a line for each frame\n"
     "  --linger S           answer NACKs so long after the last frame\n"
     "  --audio-nack         of sound, too\n"
+    "  --audio-repeat       likewise, though not offered, as browsers do\n"
     "  --client WHO         obs or ffmpeg: their offer and their habits\n"
     "  --payload N          bytes of a packet's payload, at most\n"
     "  --audio-level N      of each packet of sound (RFC 6464's byte)\n"
@@ -136,6 +137,7 @@ options_parse(options_t *o, int argc, char **argv)
         { "log", required_argument, NULL, 'L' },
         { "linger", required_argument, NULL, 'g' },
         { "audio-nack", no_argument, NULL, 'n' },
+        { "audio-repeat", no_argument, NULL, 'U' },
         { "no-rtx", no_argument, NULL, 'R' },
         { "single-nal", no_argument, NULL, 'N' },
         { "bye", no_argument, NULL, 'B' },
@@ -182,6 +184,7 @@ options_parse(options_t *o, int argc, char **argv)
         case 'L': o->log = optarg; break;
         case 'g': o->linger = atof(optarg); break;
         case 'n': o->audio_nack = true; break;
+        case 'U': o->audio_repeat = true; break;
         case 'R': o->no_rtx = true; break;
         case 'N': o->single_nal = true; break;
         case 'B': o->bye = true; break;
