@@ -13,7 +13,7 @@
  *   peer_red.c    sound with redundancy
  *   peer_dependency.c  which pictures need a missing one
  *   peer_fec.c    video with forward error correction
- *   peer_remb.c   what a sender may send, where it does not find out itself
+ *   peer_remb.c   when packets were sent, of a sender that is told its rate
  *   peer_rtcp.c   RTCP: what senders report, what we ask for
  *   peer_try.c    NACK for sound that did not offer it
  */
@@ -26,6 +26,7 @@
 #include "peer/peer.h"
 #include "rtp/clock.h"
 #include "rtp/dependency.h"
+#include "rtp/remb.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtp.h"
 #include "rtp/stream.h"
@@ -187,9 +188,11 @@ struct cr_peer_s {
     cr_twcc_t               twcc;
     uint8_t                 twcc_ext;        /* 0: not negotiated */
     bool                    remb;
-    uint64_t                remb_bitrate;    /* told last, 0: never */
-    uint64_t                remb_bytes;      /* received until then, at: */
-    int64_t                 remb_us;
+    bool                    remb_due;        /* before the next report */
+    uint8_t                 send_time_ext;   /* 0: not negotiated */
+    uint8_t                 remb_track;      /* then its video's, of: */
+    uint32_t                remb_ssrc;
+    cr_remb_t               estimate;
     int64_t                 twcc_us;         /* when the next is due */
     int64_t                 rtt_us;
     bool                    rtt_known;
@@ -290,9 +293,9 @@ void cr_peer_fec_gap_end(cr_peer_track_t *track, const cr_slice_t *payload);
 
 
 /* peer_remb.c */
-/* Bits per second to be told with a report, by what was lost in its interval
- * (RFC 3550 section 6.4.1). */
-uint64_t cr_peer_remb(cr_peer_t *peer, uint8_t fraction_lost);
+/* A packet of len came, of a track or repeated for it. */
+void cr_peer_remb_packet(cr_peer_t *peer, const cr_peer_track_t *track,
+    const cr_rtp_t *rtp, size_t len, bool rtx);
 
 
 /* peer_rtcp.c */

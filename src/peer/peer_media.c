@@ -154,6 +154,7 @@ cr_peer_media_input(cr_peer_t *peer, uint8_t *data, size_t len)
     }
 
     track = &peer->tracks[entry->track];
+    cr_peer_remb_packet(peer, track, &rtp, len, entry->rtx);
 
     if (entry->rtx) {
         if (track->stream == NULL

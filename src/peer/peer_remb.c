@@ -2,75 +2,60 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * How much a publisher without transport-wide feedback is told that it may
- * send (REMB): the configured maximum, less where packets are lost, by the
- * rules of libwebrtc's loss-based half (draft-ietf-rmcat-gcc-02 section 6),
- * beginning with what arrives.
+ * When packets were sent, for the estimate of what a publisher without
+ * transport-wide feedback may send: by abs-send-time if it is negotiated,
+ * else by the time stamps of the first video that came.
  */
 
 #include "peer/peer_core.h"
 
 
-/* Of 256, in a report's interval: less is chance, more is congestion. */
-#define CR_PEER_REMB_CHANCE      (256 * 2 / 100)
-#define CR_PEER_REMB_CONGESTION  (256 * 10 / 100)
-
-#define CR_PEER_REMB_MIN         100000
+/* abs-send-time has 6.18 bits of seconds; shifted up to wrap with 32. */
+#define CR_PEER_SEND_TIME_RATE  (UINT32_C(1) << 26)
 
 
-static uint64_t cr_peer_remb_received(cr_peer_t *peer);
-
-
-uint64_t
-cr_peer_remb(cr_peer_t *peer, uint8_t fraction_lost)
+void
+cr_peer_remb_packet(cr_peer_t *peer, const cr_peer_track_t *track,
+    const cr_rtp_t *rtp, size_t len, bool rtx)
 {
-    uint64_t  received, max;
+    uint32_t                  stamp;
+    cr_slice_t                value;
+    const cr_media_params_t  *params = track->params;
 
-    max = peer->config.max_bitrate;
-    received = cr_peer_remb_received(peer);
+    if (!peer->remb) {
+        return;
+    }
 
-    if (peer->remb_bitrate == 0) {
-        peer->remb_bitrate = max;
+    peer->remb_due |= cr_remb_packet(&peer->estimate, len, peer->now_us);
 
-    } else if (fraction_lost > CR_PEER_REMB_CONGESTION) {
-
-        if (received < peer->remb_bitrate) {
-            peer->remb_bitrate = received;
+    if (peer->send_time_ext != 0) {
+        if (cr_rtp_ext(rtp, peer->send_time_ext, &value) && value.len == 3) {
+            stamp = cr_get_u24(value.data) << 8;
+            cr_remb_sent(&peer->estimate, stamp, CR_PEER_SEND_TIME_RATE,
+                         peer->now_us);
         }
 
-        peer->remb_bitrate -= peer->remb_bitrate * 15 / 100;
-
-    } else if (fraction_lost <= CR_PEER_REMB_CHANCE) {
-        peer->remb_bitrate += peer->remb_bitrate * 8 / 100;
+        return;
     }
 
-    if (peer->remb_bitrate < CR_PEER_REMB_MIN) {
-        peer->remb_bitrate = CR_PEER_REMB_MIN;
+    if (params->kind != CR_KIND_VIDEO || rtx) {
+        return;
     }
 
-    if (peer->remb_bitrate > max) {
-        peer->remb_bitrate = max;
+    if (peer->remb_ssrc != rtp->ssrc) {
+        if (peer->remb_ssrc != 0 && track->index != peer->remb_track) {
+            return;
+        }
+
+        peer->remb_ssrc = rtp->ssrc;
+        peer->remb_track = track->index;
+        cr_remb_restart(&peer->estimate);
+
+    } else if ((int32_t) (rtp->timestamp - peer->estimate.stamp) <= 0) {
+        /* a frame's first packet alone tells, and no repetition */
+        return;
     }
 
-    return peer->remb_bitrate;
-}
-
-
-/* Bits per second since the last call. */
-static uint64_t
-cr_peer_remb_received(cr_peer_t *peer)
-{
-    int64_t          elapsed_us;
-    uint64_t         bytes;
-    cr_peer_stats_t  stats;
-
-    cr_peer_stats(peer, &stats);
-
-    bytes = stats.bytes - peer->remb_bytes;
-    elapsed_us = peer->now_us - peer->remb_us;
-
-    peer->remb_bytes = stats.bytes;
-    peer->remb_us = peer->now_us;
-
-    return elapsed_us <= 0 ? 0 : bytes * 8 * 1000000 / (uint64_t) elapsed_us;
+    cr_remb_sent(&peer->estimate, rtp->timestamp, params->clock_rate,
+                 peer->now_us);
 }

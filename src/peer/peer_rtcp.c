@@ -52,6 +52,9 @@ static void cr_peer_rtcp_init(cr_peer_rtcp_t *rtcp);
 static void cr_peer_rtcp_send(cr_peer_t *peer, cr_peer_rtcp_t *rtcp);
 static uint8_t cr_peer_rtcp_head(cr_peer_t *peer, cr_writer_t *w);
 static void cr_peer_rtcp_report(cr_peer_t *peer);
+static void cr_peer_rtcp_remb(cr_peer_t *peer, cr_writer_t *w,
+    uint64_t bitrate);
+static void cr_peer_rtcp_remb_now(cr_peer_t *peer);
 static void cr_peer_rtcp_nack(cr_peer_track_t *track);
 static void cr_peer_rtcp_twcc(cr_peer_t *peer);
 static int64_t cr_peer_rtcp_keyframe_us(const cr_peer_track_t *track);
@@ -82,6 +85,10 @@ cr_peer_rtcp_start(cr_peer_t *peer)
             peer->twcc_ext = params->ext_twcc;
         }
 
+        if (peer->send_time_ext == 0) {
+            peer->send_time_ext = params->ext_abs_send_time;
+        }
+
         peer->remb |= params->fb_remb;
     }
 
@@ -91,6 +98,7 @@ cr_peer_rtcp_start(cr_peer_t *peer)
     }
 
     cr_twcc_init(&peer->twcc);
+    cr_remb_init(&peer->estimate, peer->config.max_bitrate, peer->now_us);
 
     peer->report_us = peer->now_us + CR_PEER_REPORT_FIRST_US;
     peer->report_interval_us = CR_PEER_REPORT_FIRST_US;
@@ -313,8 +321,6 @@ static void
 cr_peer_rtcp_report(cr_peer_t *peer)
 {
     uint8_t         lost;
-    uint32_t        ssrcs[CR_TRACK_MAX];
-    unsigned        i, n;
     cr_peer_rtcp_t  rtcp;
 
     cr_peer_rtcp_init(&rtcp);
@@ -322,20 +328,47 @@ cr_peer_rtcp_report(cr_peer_t *peer)
     cr_rtcp_write_rrtr(&rtcp.w, peer->ssrc, cr_peer_rtcp_ntp(peer));
 
     if (peer->remb) {
-        n = 0;
+        cr_peer_rtcp_remb(peer, &rtcp.w,
+                          cr_remb_report(&peer->estimate, lost,
+                                         peer->now_us));
+    }
 
-        for (i = 0; i < peer->ntracks; i++) {
-            if (peer->tracks[i].stream != NULL) {
-                ssrcs[n++] = peer->tracks[i].ssrc;
-            }
-        }
+    cr_peer_rtcp_send(peer, &rtcp);
+}
 
-        if (n != 0) {
-            cr_rtcp_write_remb(&rtcp.w, peer->ssrc, cr_peer_remb(peer, lost),
-                               ssrcs, n);
+
+static void
+cr_peer_rtcp_remb(cr_peer_t *peer, cr_writer_t *w, uint64_t bitrate)
+{
+    uint32_t  ssrcs[CR_TRACK_MAX];
+    unsigned  i, n;
+
+    n = 0;
+
+    for (i = 0; i < peer->ntracks; i++) {
+        if (peer->tracks[i].stream != NULL) {
+            ssrcs[n++] = peer->tracks[i].ssrc;
         }
     }
 
+    if (n != 0) {
+        cr_rtcp_write_remb(w, peer->ssrc, bitrate, ssrcs, n);
+    }
+}
+
+
+/* Between two reports, without any blocks: their intervals go on. */
+static void
+cr_peer_rtcp_remb_now(cr_peer_t *peer)
+{
+    cr_peer_rtcp_t  rtcp;
+
+    peer->remb_due = false;
+
+    cr_peer_rtcp_init(&rtcp);
+    cr_rtcp_write_rr(&rtcp.w, peer->ssrc, NULL, 0);
+    cr_rtcp_write_sdes(&rtcp.w, peer->ssrc, peer->cname);
+    cr_peer_rtcp_remb(peer, &rtcp.w, peer->estimate.bitrate);
     cr_peer_rtcp_send(peer, &rtcp);
 }
 
@@ -382,6 +415,10 @@ cr_peer_rtcp_timeout(cr_peer_t *peer)
         cr_peer_rtcp_twcc(peer);
     }
 
+    if (peer->remb_due) {
+        cr_peer_rtcp_remb_now(peer);
+    }
+
     if (peer->now_us >= peer->report_us) {
         cr_peer_rtcp_report(peer);
         cr_peer_media_clock(peer, false);
@@ -400,7 +437,7 @@ cr_peer_rtcp_deadline(const cr_peer_t *peer)
     unsigned                i;
     const cr_peer_track_t  *track;
 
-    deadline = peer->report_us;
+    deadline = peer->remb_due ? peer->now_us : peer->report_us;
 
     if (peer->twcc.pending >= CR_PEER_TWCC_PENDING) {
         deadline = peer->now_us;

@@ -3,9 +3,8 @@
 # Copyright (C) The call recorder authors
 #
 # A real browser behind a path that becomes narrow, and wide again: what it
-# sends follows, and with transport-wide feedback nothing that it sent is
-# missing in the recording.  With REMB, as for clients without that, it backs
-# off later, and may have lost something by then.
+# sends follows, and nothing that it sent is missing in the recording.  With
+# transport-wide feedback, and with REMB, as for clients without that.
 
 use strict;
 use warnings;
@@ -31,15 +30,15 @@ my $relay;
 
 END { kill KILL => $relay->{pid} if $relay && $relay->{pid}; }
 
-subtest 'transport-wide feedback' => sub { narrow(0, sub { }) };
-subtest 'REMB' => sub { narrow(1, \&without_transport_cc) };
+subtest 'transport-wide feedback' => sub { narrow(sub { }) };
+subtest 'REMB' => sub { narrow(\&without_transport_cc) };
 
 done_testing();
 
 
 sub narrow
 {
-    my ($lossy, $prepare) = @_;
+    my ($prepare) = @_;
 
     my $port = CallRecorder::Nginx::free_port('udp');
     my $rec = CallRecorder::Recorder->new(
@@ -89,7 +88,7 @@ sub narrow
     cmp_ok $network->{up}{overflowed}, '>', 0, 'packets were dropped';
     is $rec->wait_status($id, 'completed')->{status}, 'completed',
         'the recording is completed';
-    nothing_missing($rec, $id, $browser, $lossy);
+    nothing_missing($rec, $id, $browser);
     not_above($rec, $id);
 
     $rec->stop;
@@ -120,7 +119,7 @@ sub follows
 # What is recorded is what was sent, picture by picture; what is not is told.
 sub nothing_missing
 {
-    my ($rec, $id, $browser, $lossy) = @_;
+    my ($rec, $id, $browser) = @_;
 
     my @gaps = gaps($rec, $id, 'alice', 'video');
     my ($ledger) = $browser->events('ledger');
@@ -139,8 +138,19 @@ sub nothing_missing
     my $gaps = join ', ', map { "$_->{fromMs}-$_->{toMs} ms: $_->{packets}" }
         grep { $_->{packets} != 0 } @gaps;
 
-    $lossy ? diag "gaps: $gaps"
-        : is $gaps, '', 'no packet of the video is given up';
+    # with its queue it throws away repetitions, which it then believes to
+    # have been sent: however often it is asked, they never come
+    if ($found->{thrown} + $found->{cut} == 0) {
+        is $gaps, '', 'no packet of the video is given up';
+
+    } else {
+        my $packets = 0;
+
+        $packets += $_->{packets} for @gaps;
+        cmp_ok $packets, '<=', 20, 'hardly a packet of the video is given up'
+            or diag $gaps;
+        diag "given up: $packets" if $packets;
+    }
 
     my ($ended) = $rec->error_log =~ /session \S+ ended: \S+, (.*)/;
     diag $ended // 'no end in the log';

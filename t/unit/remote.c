@@ -23,6 +23,8 @@ remote_chance(remote_t *r, unsigned per_mille)
 void
 remote_put(remote_t *r, bool to_peer, const uint8_t *data, size_t len)
 {
+    int64_t         due_us;
+    unsigned        i;
     remote_wire_t  *w;
 
     if ((to_peer && r->silent) || len > sizeof(w->data)
@@ -31,8 +33,29 @@ remote_put(remote_t *r, bool to_peer, const uint8_t *data, size_t len)
         return;
     }
 
-    w = &r->wire[r->nwire++];
-    w->due_us = r->now_us + r->delay_us;
+    due_us = r->now_us + r->delay_us;
+
+    if (to_peer && r->rate != 0) {
+        if (r->free_us < r->now_us) {
+            r->free_us = r->now_us;
+        }
+
+        if (r->free_us - r->now_us > REMOTE_QUEUE_US) {
+            r->overflowed++;
+            return;
+        }
+
+        r->free_us += (int64_t) (len * 8000000 / r->rate);
+        due_us = r->free_us + r->delay_us;
+    }
+
+    for (i = r->nwire; i > 0 && r->wire[i - 1].due_us > due_us; i--) {
+        r->wire[i] = r->wire[i - 1];
+    }
+
+    r->nwire++;
+    w = &r->wire[i];
+    w->due_us = due_us;
     w->to_peer = to_peer;
     w->len = len;
     memcpy(w->data, data, len);

@@ -35,12 +35,14 @@
 #define REMOTE_EXT_MID      4
 #define REMOTE_EXT_CVO      5
 #define REMOTE_EXT_DD       6
+#define REMOTE_EXT_TIME     7
 
 #define REMOTE_HISTORY      1024
 #define REMOTE_GAPS         64
 #define REMOTE_WIRE         4096
 #define REMOTE_CHUNK        900       /* VP8 bytes in a packet */
 #define REMOTE_START_US     5000000
+#define REMOTE_QUEUE_US     600000    /* of a path with a rate */
 #define REMOTE_UFRAG        "theirs"
 #define REMOTE_PWD          "their-password-of-22-or"
 #define LOCAL_UFRAG         "ours"
@@ -62,6 +64,9 @@ struct remote_s {
     int64_t             now_us;
     int64_t             delay_us;       /* one way */
     unsigned            loss;           /* per mille, both ways */
+    unsigned            rate;           /* to the peer, bit/s; 0: any */
+    int64_t             free_us;        /* when its queue is empty */
+    unsigned            overflowed;
     cr_addr_t           addr;
 
     cr_dtls_cert_t     *cert;           /* the peer's */
@@ -80,6 +85,7 @@ struct remote_s {
     bool                no_rtx;         /* repeats on the media SSRC */
     bool                no_video;
     bool                no_ext;
+    bool                send_time;      /* abs-send-time instead of twcc */
     bool                xr;             /* answers what asks for the RTT */
     uint32_t            rrtr;           /* the last one's, came at: */
     int64_t             rrtr_us;

@@ -47,7 +47,12 @@ remote_rtp_send(remote_t *r, const uint8_t *data, size_t len)
     memcpy(buf, data, len);
 
     /* the transport-wide number is a new one in each repetition */
-    if (!r->no_ext) {
+    if (r->send_time) {
+        /* 6.18 bits of seconds */
+        cr_put_u24(buf + 17, (uint32_t) ((uint64_t) r->now_us * 262144
+                                         / 1000000) & 0xffffff);
+
+    } else if (!r->no_ext) {
         cr_put_u16(buf + 17, r->twcc_seq++);
     }
 
@@ -108,6 +113,15 @@ remote_header(remote_t *r, uint8_t *p, unsigned video, bool marker)
 
     /* RFC 8285 section 4.2: two words with twcc, mid and orientation */
     cr_put_u32(p + 12, 0xbede0002);
+
+    if (r->send_time) {
+        p[16] = REMOTE_EXT_TIME << 4 | 2;
+        p[20] = REMOTE_EXT_MID << 4;
+        p[21] = video ? '1' : '0';
+        p[22] = p[23] = 0;
+        return p + 24;
+    }
+
     p[16] = REMOTE_EXT_TWCC << 4 | 1;
     p[19] = REMOTE_EXT_MID << 4;
     p[20] = video ? '1' : '0';

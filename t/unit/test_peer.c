@@ -117,6 +117,7 @@ frames_come_out_as_they_were_sent(void **state)
 static void
 every_packet_lost_is_recovered_by_rtx(void **state)
 {
+    unsigned         i;
     cr_peer_stats_t  stats;
 
     (void) state;
@@ -131,14 +132,21 @@ every_packet_lost_is_recovered_by_rtx(void **state)
 
     cr_peer_stats(r.peer, &stats);
     assert_true(stats.lost > 100);
-    assert_true(stats.recovered > 70);
     assert_int_equal(stats.recovered + stats.given_up, stats.lost);
-    assert_true(r.nacks > 80);
+
+    /* of video all: 19 of 100 questions or answers are lost, too */
+    assert_true(stats.recovered > 70);
+    assert_in_range(r.nacks, stats.recovered, stats.recovered * 3 / 2);
     assert_int_equal(r.wrong, 0);
-    assert_true(r.got[1] + 3 >= r.sent[1] - r.began[1]);
+    assert_int_equal(r.got[1], r.sent[1] - r.began[1]);
 
     /* sound has no NACK here: what is lost of it is given up, and said */
-    assert_true(r.gaps > 10);
+    assert_in_range(r.gaps, 30, REMOTE_GAPS);
+
+    for (i = 0; i < r.gaps; i++) {
+        assert_int_equal(r.gap[i].track, 0);
+    }
+
     assert_int_equal(r.gap_packets, stats.given_up);
     assert_true(r.gap_span_us >= (int64_t) r.gap_packets * 19000);
     assert_int_equal(r.incomplete, 0);

@@ -153,6 +153,29 @@ make_h264(bool key, unsigned i, uint8_t *buf)
 }
 
 
+/* The parameter sets are x265's; likewise. */
+static size_t
+make_h265(bool key, unsigned i, uint8_t *buf)
+{
+    switch (i) {
+    case 0:
+        return key ? PUT("\x60\x01\0\x18\x40\x01\x0c\x01\xff\xff\x01\x60\0"
+                         "\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\x95\x94\x09"
+                         "\0\x29\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0"
+                         "\x03\0\0\x03\0\x1e\xa0\x20\x83\x16\x59\x59\x52"
+                         "\x93\x0b\xc0\x5a\x02\0\0\x03\0\x02\0\0\x03\0"
+                         "\x32\x10\0\x06\x44\x01\xc0\x73\xc0\x89")
+                   : PUT("\x02\x01\xd0" "delta");
+    case 1:
+        return key ? PUT("\x62\x01\x94\xaf" "idr") : PUT("\x02\x01\x50" "2nd");
+    case 2:
+        return key ? PUT("\x62\x01\x54" "end") : PUT("\x02\x01\x50" "3rd");
+    default:
+        return 0;
+    }
+}
+
+
 /* Media time of a track's n-th frame. */
 static int64_t
 frame_us(unsigned track, unsigned n)
@@ -259,6 +282,14 @@ of_h264(void **state)
 }
 
 
+static void
+of_h265(void **state)
+{
+    (void) state;
+    ledger(CR_CODEC_H265, make_h265, 7);
+}
+
+
 int
 main(void)
 {
@@ -267,6 +298,7 @@ main(void)
         cmocka_unit_test(of_vp9),
         cmocka_unit_test(of_av1),
         cmocka_unit_test(of_h264),
+        cmocka_unit_test(of_h265),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
