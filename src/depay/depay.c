@@ -124,6 +124,8 @@ cr_depay_ordered(cr_depay_t *d, const cr_depay_packet_t *packet)
     cr_status_e  rc;
 
     if (packet->gap) {
+        d->lost = true;
+
         if (d->active) {
             d->broken = true;
             d->codec->gap(d);
@@ -163,12 +165,15 @@ cr_depay_ordered(cr_depay_t *d, const cr_depay_packet_t *packet)
  * the rest was never sent: browsers throw away what waits in their queue in
  * front of a keyframe, before it gets its sequence numbers.  Or it is whole,
  * and the sender sets no markers: those of VP8, VP9 and AV1 must, those of
- * H.264 and H.265 are not relied on until there was one.
+ * H.264 and H.265 are not relied on until there was one.  VP9 says itself
+ * where frames end, and may leave out the layer that would have had the marker.
  */
 static void
 cr_depay_unmarked(cr_depay_t *d)
 {
-    if (d->broken || d->unmarked == CR_DEPAY_UNMARKED) {
+    if (d->broken || d->unmarked == CR_DEPAY_UNMARKED
+        || d->codec_id == CR_CODEC_VP9)
+    {
         return;
     }
 
@@ -232,6 +237,7 @@ cr_depay_begin(cr_depay_t *d, const cr_depay_packet_t *packet)
     uint16_t  mask;
 
     d->active = true;
+    d->lost = false;
     d->broken = false;
     d->skip = false;
     d->timestamp = packet->timestamp;

@@ -47,6 +47,7 @@ typedef struct {
 
 typedef struct {
     uint8_t        sid;          /* of the latest layer frame */
+    bool           ended;        /* it has its last packet */
     unsigned       nframes;
     size_t         start[CR_VP9_FRAMES_MAX];
     unsigned       nsizes;       /* the scalability structure's */
@@ -80,6 +81,8 @@ struct cr_depay_s {
     uint8_t                  streams;      /* Opus, of a packet; 0: one */
 
     cr_h264_deint_t         *deint;        /* NULL: they come in order */
+
+    bool                     lost;         /* since a frame began */
 
     /* the frame in the making */
     bool                     active;

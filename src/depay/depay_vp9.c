@@ -30,8 +30,11 @@
 #define CR_VP9_L          0x20
 #define CR_VP9_F          0x10
 #define CR_VP9_B          0x08
+#define CR_VP9_E          0x04
 #define CR_VP9_V          0x02
 #define CR_VP9_N          0x01
+#define CR_VP9_D          0x01
+#define CR_VP9_SID(l)     ((l) >> 1 & 7)
 #define CR_VP9_Y          0x10
 #define CR_VP9_G          0x08
 #define CR_VP9_P_DIFFS    3
@@ -85,16 +88,19 @@ cr_vp9_structure(cr_depay_vp9_t *vp9, const uint8_t *p, const uint8_t *end)
 }
 
 
-/* Returns where the VP9 bytes begin, NULL: malformed. */
+/*
+ * Returns where the VP9 bytes begin, NULL: malformed; *layer is the octet of
+ * L, zero without one.
+ */
 static const uint8_t *
 cr_vp9_descriptor(cr_depay_vp9_t *vp9, const uint8_t *p, const uint8_t *end,
-    uint8_t *flags, uint8_t *sid)
+    uint8_t *flags, uint8_t *layer)
 {
     uint8_t   byte;
     uint16_t  id, mask;
     unsigned  i;
 
-    *sid = 0;
+    *layer = 0;
 
     p = cr_read_u8(p, end, flags);
     if (p == NULL) {
@@ -108,8 +114,7 @@ cr_vp9_descriptor(cr_depay_vp9_t *vp9, const uint8_t *p, const uint8_t *end,
     }
 
     if (*flags & CR_VP9_L) {
-        p = cr_read_u8(p, end, &byte);
-        *sid = byte >> 1 & 7;
+        p = cr_read_u8(p, end, layer);
 
         if (!(*flags & CR_VP9_F)) {
             p = cr_read_u8(p, end, &byte);
@@ -139,9 +144,13 @@ cr_vp9_descriptor(cr_depay_vp9_t *vp9, const uint8_t *p, const uint8_t *end,
 
 /* A layer's frame begins. */
 static void
-cr_vp9_layer(cr_depay_t *d, const cr_depay_packet_t *packet, uint8_t sid)
+cr_vp9_layer(cr_depay_t *d, const cr_depay_packet_t *packet, uint8_t layer)
 {
+    bool             lost;
+    uint8_t          sid;
     cr_depay_vp9_t  *vp9 = &d->vp9;
+
+    sid = CR_VP9_SID(layer);
 
     if (d->active && (sid <= vp9->sid || vp9->nframes == CR_VP9_FRAMES_MAX))
     {
@@ -150,11 +159,18 @@ cr_vp9_layer(cr_depay_t *d, const cr_depay_packet_t *packet, uint8_t sid)
     }
 
     if (!d->active) {
+        lost = d->lost;
+
         cr_depay_begin(d, packet);
         vp9->nframes = 0;
 
-        /* what it is predicted from is lost */
-        d->broken = sid != 0;
+        /* an encoder may leave out layers that those above do not need */
+        d->broken = sid != 0 && (lost || (layer & CR_VP9_D));
+    }
+
+    if (vp9->nframes != 0 && !vp9->ended) {
+        /* the sender threw away the rest of the layer below */
+        d->broken = true;
     }
 
     vp9->sid = sid;
@@ -165,13 +181,13 @@ cr_vp9_layer(cr_depay_t *d, const cr_depay_packet_t *packet, uint8_t sid)
 static cr_status_e
 cr_vp9_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
 {
-    uint8_t         flags, sid;
+    uint8_t         flags, layer;
     cr_status_e     rc;
     const uint8_t  *p, *end;
 
     end = packet->payload.data + packet->payload.len;
 
-    p = cr_vp9_descriptor(&d->vp9, packet->payload.data, end, &flags, &sid);
+    p = cr_vp9_descriptor(&d->vp9, packet->payload.data, end, &flags, &layer);
 
     if (p == NULL) {
         d->skip = true;
@@ -179,12 +195,12 @@ cr_vp9_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
     }
 
     if (flags & CR_VP9_B) {
-        if (d->active && d->skip && sid > d->vp9.sid) {
+        if (d->active && d->skip && CR_VP9_SID(layer) > d->vp9.sid) {
             /* a layer above one that is not whole */
             return CR_OK;
         }
 
-        cr_vp9_layer(d, packet, sid);
+        cr_vp9_layer(d, packet, layer);
     }
 
     if (!d->active || d->skip) {
@@ -193,6 +209,7 @@ cr_vp9_packet(cr_depay_t *d, const cr_depay_packet_t *packet)
     }
 
     rc = cr_depay_append(d, p, (size_t) (end - p));
+    d->vp9.ended = flags & CR_VP9_E;
 
     if (rc != CR_OK) {
         d->skip = true;
@@ -303,6 +320,10 @@ cr_vp9_finish(cr_depay_t *d, cr_frame_t *frame)
 {
     cr_depay_vp9_t  *vp9 = &d->vp9;
 
+    if (!vp9->ended) {
+        d->broken = true;
+    }
+
     if (vp9->nframes > 1 && vp9->start[vp9->nframes - 1] == d->len) {
         vp9->nframes--;
     }
@@ -336,14 +357,14 @@ cr_vp9_finish(cr_depay_t *d, cr_frame_t *frame)
 static bool
 cr_vp9_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
 {
-    uint8_t         flags, sid;
+    uint8_t         flags, layer;
     cr_depay_vp9_t  vp9;
 
     (void) d;
 
-    p = cr_vp9_descriptor(&vp9, p, end, &flags, &sid);
+    p = cr_vp9_descriptor(&vp9, p, end, &flags, &layer);
 
-    return p != NULL && sid == 0
+    return p != NULL && CR_VP9_SID(layer) == 0
            && (flags & (CR_VP9_B | CR_VP9_P)) == CR_VP9_B;
 }
 
@@ -352,12 +373,12 @@ cr_vp9_begins(const cr_depay_t *d, const uint8_t *p, const uint8_t *end)
 static bool
 cr_vp9_picture(const cr_slice_t *payload, uint16_t *id, uint16_t *mask)
 {
-    uint8_t         flags, layers;
+    uint8_t         flags, layer;
     const uint8_t  *p, *end;
 
     end = payload->data + payload->len;
     flags = 0;
-    layers = 0;
+    layer = 0;
 
     p = cr_read_u8(payload->data, end, &flags);
 
@@ -368,10 +389,10 @@ cr_vp9_picture(const cr_slice_t *payload, uint16_t *id, uint16_t *mask)
     p = cr_depay_picture_id(p, end, id, mask);
 
     if (flags & CR_VP9_L) {
-        p = cr_read_u8(p, end, &layers);
+        p = cr_read_u8(p, end, &layer);
     }
 
-    return p != NULL && (layers >> 1 & 7) == 0;
+    return p != NULL && CR_VP9_SID(layer) == 0;
 }
 
 

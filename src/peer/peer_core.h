@@ -289,6 +289,9 @@ void cr_peer_fec_recover(cr_peer_track_t *track);
  * (NULL: nothing comes), and a frame that follows the last one closes it.
  */
 bool cr_peer_fec_gap(cr_peer_track_t *track, uint32_t packets);
+/* Whether what is waited for can only be parity, which nobody sends again:
+ * then it is waited for no more. */
+bool cr_peer_fec_skip(cr_peer_track_t *track);
 void cr_peer_fec_gap_end(cr_peer_track_t *track, const cr_slice_t *payload);
 
 

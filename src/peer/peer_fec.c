@@ -114,6 +114,25 @@ cr_peer_fec_recover(cr_peer_track_t *track)
 
 
 bool
+cr_peer_fec_skip(cr_peer_track_t *track)
+{
+    uint32_t    away;
+    cr_slice_t  payload;
+
+    if (track->fec == NULL
+        || !cr_rtp_stream_behind(track->stream, &payload, &away)
+        || !cr_depay_follows(track->depay, &payload))
+    {
+        return false;
+    }
+
+    cr_rtp_stream_drain(track->stream, away);
+
+    return true;
+}
+
+
+bool
 cr_peer_fec_gap(cr_peer_track_t *track, uint32_t packets)
 {
     if (track->fec == NULL || packets == 0) {

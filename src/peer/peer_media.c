@@ -365,7 +365,10 @@ cr_peer_media_pop(cr_peer_track_t *track)
     cr_depay_packet_t  packet;
 
     while (cr_rtp_stream_pop(track->stream, track->peer->now_us, &item)
-           == CR_OK)
+           == CR_OK
+           || (cr_peer_fec_skip(track)
+               && cr_rtp_stream_pop(track->stream, track->peer->now_us, &item)
+                  == CR_OK))
     {
         track->leading = false;
 

@@ -611,6 +611,49 @@ cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us, cr_rtp_item_t *item)
 }
 
 
+bool
+cr_rtp_stream_behind(const cr_rtp_stream_t *s, cr_slice_t *payload,
+    uint32_t *away)
+{
+    int64_t        i;
+    cr_rtp_item_t  item;
+    cr_slot_t     *slot;
+
+    if (s->direct || s->next > s->highest
+        || cr_stream_slot(s, s->next)->state != CR_SLOT_HOLE)
+    {
+        return false;
+    }
+
+    for (i = s->next + 1; i <= s->highest; i++) {
+        slot = cr_stream_slot(s, i);
+
+        if (slot->state == CR_SLOT_HELD && slot->u.held.payload_len != 0) {
+            item_from_slot(&item, slot, i);
+            *payload = item.payload;
+            *away = (uint32_t) (i - s->next);
+
+            return true;
+        }
+
+        if (slot->state == CR_SLOT_SKIP) {
+            break;
+        }
+    }
+
+    return false;
+}
+
+
+void
+cr_rtp_stream_drain(cr_rtp_stream_t *s, uint32_t numbers)
+{
+    if (s->drain_until < s->next + numbers) {
+        s->drain_until = s->next + numbers;
+    }
+}
+
+
 void
 cr_rtp_stream_flush(cr_rtp_stream_t *s)
 {

@@ -106,6 +106,16 @@ void cr_rtp_stream_lead(cr_rtp_stream_t *s, uint32_t packets,
 cr_status_e cr_rtp_stream_pop(cr_rtp_stream_t *s, int64_t now_us,
     cr_rtp_item_t *item);
 
+/*
+ * When pop() waits for a hole: the first payload behind it that is not empty,
+ * and how many numbers it is away; false: none came.
+ */
+bool cr_rtp_stream_behind(const cr_rtp_stream_t *s, cr_slice_t *payload,
+    uint32_t *away);
+
+/* Gives up the holes among the next numbers. */
+void cr_rtp_stream_drain(cr_rtp_stream_t *s, uint32_t numbers);
+
 /* Gives up all holes, so that pop() drains what is held (end of session). */
 void cr_rtp_stream_flush(cr_rtp_stream_t *s);
 

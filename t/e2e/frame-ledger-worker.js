@@ -30,12 +30,18 @@ onrtctransform = async ({ transformer: { readable, writable, options } }) => {
             return;
         }
 
-        const bytes = new Uint8Array(frame.data);
+        const meta = frame.getMetadata();
+        let bytes = new Uint8Array(frame.data);
+
+        /* AV1's temporal delimiter is not sent */
+        if (meta.mimeType === 'video/AV1' && bytes[0] === 0x12) {
+            bytes = bytes.subarray(2);
+        }
 
         postMessage({ kind: options.kind,
-                      frame: [frame.getMetadata().rtpTimestamp
-                              ?? frame.timestamp,
-                              bytes.length, crc32(bytes)] });
+                      frame: [meta.rtpTimestamp ?? frame.timestamp,
+                              bytes.length, crc32(bytes), meta.width,
+                              meta.height] });
         writer.write(frame);
     }
 };

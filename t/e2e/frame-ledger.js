@@ -4,7 +4,7 @@
  * recording can be compared with it byte for byte.
  *
  * await window.frameLedger() returns { video, audio: [[rtpTimestamp, size,
- * crc], ...], stats: { video, audio } } of the last connection, with what
+ * crc, width, height], ...], stats: { video, audio } } of the last connection, with what
  * the browser itself counts.
  */
 
@@ -35,11 +35,13 @@ async function counters() {
     for (const report of (await connection.getStats()).values()) {
         if (report.type === 'outbound-rtp') {
             const { framesEncoded, framesSent, packetsSent, nackCount,
-                    pliCount, retransmittedPacketsSent } = report;
+                    pliCount, retransmittedPacketsSent,
+                    scalabilityMode } = report;
 
             stats[report.kind] = { framesEncoded, framesSent, packetsSent,
                                    nackCount, pliCount,
-                                   retransmittedPacketsSent };
+                                   retransmittedPacketsSent,
+                                   scalabilityMode };
         }
     }
 

@@ -186,6 +186,88 @@ a_picture_without_its_lowest_layer_is_incomplete(void **state)
 
 
 static void
+a_frame_whose_rest_was_never_sent_is_incomplete(void **state)
+{
+    depay_test_t  t;
+
+    (void) state;
+
+    depay_test_open(&t, &params);
+
+    /* by its own end */
+    assert_int_equal(PUSH(&t, 10, false, BEGIN INTER), CR_OK);
+    assert_int_equal(PUSH(&t, 20, false, WHOLE KEY), CR_OK);
+
+    /* of a layer, the next one of the picture came */
+    assert_int_equal(PUSH(&t, 30, false, "\x28" SID0 "\x07" INTER), CR_OK);
+    assert_int_equal(PUSH(&t, 30, true, LAYER(SID1) INTER), CR_OK);
+
+    /* all of a layer, and no marker: the encoder left out those above */
+    assert_int_equal(PUSH(&t, 40, false, LAYER(SID0) INTER), CR_OK);
+    assert_int_equal(PUSH(&t, 50, true, WHOLE KEY), CR_OK);
+
+    assert_int_equal(t.out.n, 5);
+    assert_true(t.out.frame[0].incomplete);
+    assert_false(t.out.frame[1].incomplete);
+    assert_true(t.out.frame[2].incomplete);
+    assert_false(t.out.frame[3].incomplete);
+    assert_false(t.out.frame[4].incomplete);
+
+    depay_test_close(&t);
+}
+
+
+/* K-SVC (L3T3_KEY): between keyframes no layer needs the one below it, and
+ * the encoder may drop any of them. */
+static void
+a_layer_that_stands_alone_is_whole(void **state)
+{
+    depay_test_t  t;
+
+    (void) state;
+
+    depay_test_open(&t, &params);
+
+    assert_int_equal(PUSH(&t, 10, false, LAYER("\x02") INTER), CR_OK);
+    assert_int_equal(PUSH(&t, 10, true, LAYER("\x04") INTER), CR_OK);
+    assert_int_equal(PUSH(&t, 20, true, LAYER("\x04") INTER), CR_OK);
+
+    /* behind a hole nobody knows whether there was one below */
+    depay_test_gap(&t);
+    assert_int_equal(PUSH(&t, 30, true, LAYER("\x02") INTER), CR_OK);
+    assert_int_equal(PUSH(&t, 40, true, LAYER("\x02") INTER), CR_OK);
+
+    assert_int_equal(t.out.n, 4);
+    assert_false(t.out.frame[0].incomplete);
+    assert_false(t.out.frame[1].incomplete);
+    assert_true(t.out.frame[2].incomplete);
+    assert_false(t.out.frame[3].incomplete);
+
+    depay_test_close(&t);
+}
+
+
+static void
+the_rest_of_a_lower_layer_is_not_all_of_it(void **state)
+{
+    depay_test_t  t;
+
+    (void) state;
+
+    depay_test_open(&t, &params);
+
+    depay_test_gap(&t);
+    assert_int_equal(PUSH(&t, 10, false, "\x24\x00\x07" "end"), CR_OK);
+    assert_int_equal(PUSH(&t, 10, true, LAYER("\x02") INTER), CR_OK);
+
+    assert_int_equal(t.out.n, 1);
+    assert_true(t.out.frame[0].incomplete);
+
+    depay_test_close(&t);
+}
+
+
+static void
 layers_above_a_hole_are_left_out(void **state)
 {
     depay_test_t  t;
@@ -283,6 +365,9 @@ main(void)
         cmocka_unit_test(cut_descriptors_are_refused),
         cmocka_unit_test(layers_become_one_superframe),
         cmocka_unit_test(a_picture_without_its_lowest_layer_is_incomplete),
+        cmocka_unit_test(a_frame_whose_rest_was_never_sent_is_incomplete),
+        cmocka_unit_test(a_layer_that_stands_alone_is_whole),
+        cmocka_unit_test(the_rest_of_a_lower_layer_is_not_all_of_it),
         cmocka_unit_test(layers_above_a_hole_are_left_out),
         cmocka_unit_test(a_lost_start_is_waited_out),
         cmocka_unit_test(profiles_are_told_apart)

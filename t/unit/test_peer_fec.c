@@ -141,6 +141,31 @@ video_with_parity_survives_single_losses(void **state)
 }
 
 
+/* Libwebrtc protects with NACK, too, and does not repeat parity. */
+static void
+lost_parity_is_not_waited_for(void **state)
+{
+    (void) state;
+
+    parity(REMOTE_ULPFEC_PT);
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+
+    r.no_rtx = true;
+    r.lose_video = 6;
+
+    while (r.sent[1] < 200) {
+        remote_run(&r, 100000);
+        assert_true(r.got[1] + 12 >= r.sent[1] - r.began[1]);
+    }
+
+    r.lose_video = 0;
+    remote_run(&r, 1000000);
+    assert_int_equal(r.plis, 0);
+    assert_whole(3);
+}
+
+
 static void
 what_parity_lacks_is_repeated_or_a_gap(void **state)
 {
@@ -206,6 +231,7 @@ main(void)
         TEST(what_nobody_needs_asks_for_no_keyframe),
         TEST(what_others_need_asks_for_a_keyframe),
         TEST(video_with_parity_survives_single_losses),
+        TEST(lost_parity_is_not_waited_for),
         TEST(what_parity_lacks_is_repeated_or_a_gap),
         TEST(video_in_red_needs_no_parity)
     };

@@ -24,7 +24,9 @@ my %RATE = (video => 90, audio => 48);
 
 
 # The frames of a participant's session (the last one, unless it is named) by
-# kind: ([ms, size, crc, keyframe], ...), in the order in which they were written.
+# kind: ([ms, size, crc, keyframe, block], ...), in the order in which they were
+# written.  The spatial layers of VP9, which lie in one block of a chunk, are
+# frames of their own, as they are to the browser.
 sub recorded
 {
     my ($rec, $id, $participant, $session) = @_;
@@ -36,16 +38,22 @@ sub recorded
     } @journal if !defined $session;
 
     my %frames = (video => [], audio => []);
+    my $block = 0;
 
     for my $open (grep { $_->{ev} eq 'chunk_open'
                          && $_->{sessionId} eq $session } @journal)
     {
-        my %kind = map { $_->{track} => $_->{kind} } @{ $open->{tracks} };
+        my %track = map { $_->{track} => $_ } @{ $open->{tracks} };
         my $file = $rec->folder($id) . "/$open->{file}";
 
-        push @{ $frames{ $kind{ $_->{track} } } },
-            [ $_->{ms}, length $_->{data}, crc32($_->{data}), $_->{key} ]
-            for @{ CallRecorder::Mkv::read_file($file)->{frames} };
+        for my $f (@{ CallRecorder::Mkv::read_file($file)->{frames} }) {
+            my ($kind, $codec) = @{ $track{ $f->{track} } }{qw(kind codec)};
+
+            $block++;
+            push @{ $frames{$kind} },
+                map { [ $f->{ms}, length, crc32($_), $f->{key}, $block ] }
+                $codec eq 'vp9' ? layers($f->{data}) : $f->{data};
+        }
     }
 
     return \%frames;
@@ -127,6 +135,32 @@ sub compared
 
 # All that was recorded is what was sent, with the sender's distances in time;
 # at least so many seconds of it.
+# The frames of a superframe, by its index (VP9 bitstream, annex B).
+sub layers
+{
+    my ($data) = @_;
+
+    my $head = ord substr $data, -1;
+    my ($n, $bytes) = (($head & 7) + 1, ($head >> 3 & 3) + 1);
+    my $index = 2 + $n * $bytes;
+
+    return $data if ($head & 0xe0) != 0xc0 || $index > length $data
+        || ord(substr $data, -$index, 1) != $head;
+
+    my $pos = 0;
+
+    return map {
+        my $size = unpack 'V', substr($data, $bytes * $_ + 1 - $index, $bytes)
+            . "\0" x (4 - $bytes);
+
+        $pos += $size;
+        substr $data, $pos - $size, $size;
+    } 0 .. $n - 1;
+}
+
+
+# All that was recorded is what was sent, from some frame on without a break,
+# with the sender's distances in time; at least so many seconds of it.
 sub ledger_ok
 {
     my ($rec, $id, $participant, $ledger, $seconds, $name) = @_;
