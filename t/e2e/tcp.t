@@ -3,8 +3,9 @@
 # Copyright (C) The call recorder authors
 #
 # Real browsers whose network lets no UDP through to the recorder: they
-# publish over TCP, and what is recorded is what they have sent.  One that has
-# come over UDP goes on over TCP by an ICE restart, when UDP fails.
+# publish over TCP, and what is recorded is what they have sent.  When UDP
+# fails in mid-call the page restarts ICE and goes on over TCP; when all fails,
+# and the server has given it up, it comes back with a new session.
 
 use strict;
 use warnings;
@@ -21,37 +22,9 @@ use Test::More;
 
 my $SECONDS = 10;
 
-# what a page does that restarts ICE (RFC 9725 section 4.3.2)
-my $RESTART = <<'END' =~ s/\n\s*/ /gr;
-    (async () => {
-        const { pc, resource, token } = window.whip;
-        const of = (sdp, name) =>
-            sdp.match(new RegExp(`^a=${name}:(.*)$`, 'm'))[1].trim();
-        const put = (sdp, name, value) =>
-            sdp.replace(new RegExp(`^a=${name}:.*$`, 'gm'),
-                        `a=${name}:${value}`);
-        await pc.setLocalDescription(
-            await pc.createOffer({ iceRestart: true }));
-        const ours = pc.localDescription.sdp;
-        const res = await fetch(resource, {
-            method: 'PATCH',
-            headers: { 'Authorization': `Bearer ${token}`, 'If-Match': '*',
-                       'Content-Type': 'application/trickle-ice-sdpfrag' },
-            body: `a=ice-ufrag:${of(ours, 'ice-ufrag')}\r\n`
-                + `a=ice-pwd:${of(ours, 'ice-pwd')}\r\n`,
-        });
-        const theirs = await res.text();
-        let sdp = pc.currentRemoteDescription.sdp;
-        for (const name of ['ice-ufrag', 'ice-pwd']) {
-            sdp = put(sdp, name, of(theirs, name));
-        }
-        await pc.setRemoteDescription({ type: 'answer', sdp });
-        return res.status;
-    })()
-END
-
 my $rec = CallRecorder::Recorder->new(
-    rtc => 'listen ' . CallRecorder::Netns::ADDRESS . ':{{udp}};',
+    rtc => 'session_timeout 20s; listen ' . CallRecorder::Netns::ADDRESS
+        . ':{{udp}};',
     http => 'recording_chunk 3s;',
     page());
 
@@ -60,28 +33,29 @@ for my $name (qw(Chromium Firefox)) {
 }
 
 subtest 'UDP fails in mid-call' => \&fails;
+subtest 'all fails, for long' => \&returns;
 
 $rec->stop;
 done_testing();
 
 
-# The firewall of a network that knows better, or of none.
-sub udp
+# The firewall of a network that lets none of these protocols through.
+sub block
 {
-    my ($open) = @_;
+    my $rules = 'add table inet callrec; flush table inet callrec;'
+        . 'add chain inet callrec out { type filter hook output '
+        . 'priority 0; };';
 
-    my $rules = 'add table inet callrec; flush table inet callrec;';
-
-    $rules .= "add chain inet callrec out { type filter hook output "
-        . "priority 0; }; add rule inet callrec out udp dport $rec->{udp} "
-        . 'counter drop; add rule inet callrec out udp sport '
-        . "$rec->{udp} counter drop;" if !$open;
+    for my $proto (@_) {
+        $rules .= "add rule inet callrec out $proto $_ $rec->{udp} "
+            . 'counter drop;' for qw(dport sport);
+    }
 
     system('nft', $rules) == 0 or die "nft: a network namespace needs root\n";
 }
 
 
-# UDP packets that the firewall has dropped.
+# Packets that the firewall has dropped.
 sub dropped
 {
     my $n = 0;
@@ -111,7 +85,7 @@ sub blocked
 
     my $seen = length $rec->error_log;
 
-    udp(0);
+    block('udp');
 
     my $id = $rec->start_recording;
     my $browser = connected($name);
@@ -148,7 +122,7 @@ sub fails
 {
     my $seen = length $rec->error_log;
 
-    udp(1);
+    block();
 
     my $id = $rec->start_recording;
     my $browser = connected('Chromium');
@@ -156,11 +130,10 @@ sub fails
     like substr($rec->error_log, $seen), qr/connected over udp/, 'over UDP';
 
     sleep 3;
-    udp(0);
-    is $browser->evaluate($RESTART), 200, 'it restarts ICE';
+    block('udp');
 
     ok $rec->wait_for(sub {
-        substr($rec->error_log, $seen) =~ /goes on over tcp/ }, 25),
+        substr($rec->error_log, $seen) =~ /goes on over tcp/ }, 60),
         'it goes on over TCP' or diag substr $rec->error_log, $seen;
 
     sleep $SECONDS;
@@ -182,6 +155,42 @@ sub fails
     cmp_ok $end - $start, '>', 1000 * $SECONDS, 'to the end';
     is scalar(grep { $_->{ev} eq 'leave' && $_->{reason} ne 'stop' }
         @journal), 0, 'that nobody has ended';
+}
 
-    udp(1);
+
+sub returns
+{
+    my $seen = length $rec->error_log;
+
+    block();
+
+    my $id = $rec->start_recording;
+    my $browser = connected('Chromium');
+
+    sleep 3;
+    block(qw(udp tcp));
+
+    ok $rec->wait_for(sub {
+        substr($rec->error_log, $seen) =~ /session \w+ ended: consent-expired/ }, 60),
+        'the server gives it up' or diag substr $rec->error_log, $seen;
+
+    block();
+
+    ok $rec->wait_for(sub { 2 <= (() =
+        substr($rec->error_log, $seen) =~ /session \w+ connected over/g) },
+        90), 'it comes back' or diag substr $rec->error_log, $seen;
+
+    sleep 3;
+    $rec->stop_recording;
+    $browser->leave;
+    ok $browser->wait_event('left', 60), 'it leaves' or diag $browser->said;
+
+    my $data = $rec->wait_status($id, 'completed', 120);
+    is $data->{status}, 'completed', 'the recording is completed';
+
+    my %joined = map { $_->{sessionId} => $_->{participantId} }
+        grep { $_->{ev} eq 'join' } $rec->journal($id);
+
+    is_deeply [ values %joined ], [ qw(alice alice) ],
+        'in two sessions of one participant';
 }
