@@ -24,6 +24,9 @@
 
 
 #define CONNECT_US   60000000
+/* All are connected, then they begin one after the other: a keyframe
+ * interval of the bench's files, so that keyframes come all the time. */
+#define BEGIN_US     2000000
 #define WARM_US      2000000
 #define TICK_US      1000
 /* A delay of more is not made up for: a burst would measure something else. */
@@ -143,10 +146,6 @@ load_floor(load_t *l, unsigned i)
     p->connected_us = monotonic_us();
     p->stun_us = p->connected_us;
     p->stun_ok = true;
-
-    /* as if they had come one after the other, too */
-    p->streams[AUDIO].next_us = p->connected_us + i * 7919 % 20000;
-    p->streams[VIDEO].next_us = p->connected_us + i * 7919 % 33333;
     p->sr_us = p->connected_us + i * 7919 % 1000000;
 
     return p->srtp != NULL ? transport_open(p) : "no memory";
@@ -248,6 +247,26 @@ load_run(load_t *l, int64_t until_us)
 }
 
 
+/* The first n send from then on; INT64_MAX: not yet. */
+static void
+load_begin(load_t *l, unsigned n, int64_t at_us)
+{
+    unsigned  i;
+    int64_t   next_us;
+
+    for (i = 0; i < n; i++) {
+        next_us = at_us;
+
+        if (at_us != INT64_MAX) {
+            next_us += (int64_t) i * BEGIN_US / l->sessions;
+        }
+
+        l->publishers[i].streams[AUDIO].next_us = next_us;
+        l->publishers[i].streams[VIDEO].next_us = next_us;
+    }
+}
+
+
 static const char *
 load_connect(load_t *l)
 {
@@ -284,6 +303,7 @@ load_connect(load_t *l)
         }
 
         load_wait(l, monotonic_us() + (n < l->sessions ? 0 : TICK_US));
+        load_begin(l, n, INT64_MAX);
 
         why = load_tick(l, n);
 
@@ -296,6 +316,8 @@ load_connect(load_t *l)
         }
 
     } while (connected < l->sessions);
+
+    load_begin(l, l->sessions, monotonic_us());
 
     return NULL;
 }
@@ -351,7 +373,7 @@ load_measure(load_t *l)
     why = load_connect(l);
 
     if (why == NULL) {
-        why = load_run(l, monotonic_us() + WARM_US);
+        why = load_run(l, monotonic_us() + BEGIN_US + WARM_US);
     }
 
     if (why != NULL) {
