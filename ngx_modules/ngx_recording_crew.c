@@ -9,6 +9,7 @@
 
 #define NGX_RECORDING_CREW_MAX    32     /* threads at work */
 #define NGX_RECORDING_CREW_CHECK  10     /* ms; also holds the worker */
+#define NGX_RECORDING_CREW_LATER  20     /* ms; as well */
 
 
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
 struct ngx_recording_crew_s {
     ngx_thread_pool_t         *pool;
     ngx_event_t                start;     /* posted */
+    ngx_event_t                later;
     ngx_event_t                check;
     ngx_uint_t                 nhands;    /* posted */
     ngx_recording_hand_t       hands[NGX_RECORDING_CREW_MAX];
@@ -79,6 +81,10 @@ ngx_recording_crew(ngx_thread_pool_t *pool)
     crew->start.data = crew;
     crew->start.log = ngx_cycle->log;
 
+    crew->later.handler = ngx_recording_crew_start;
+    crew->later.data = crew;
+    crew->later.log = ngx_cycle->log;
+
     crew->check.handler = ngx_recording_crew_check;
     crew->check.data = crew;
     crew->check.log = ngx_cycle->log;
@@ -102,23 +108,26 @@ ngx_recording_crew(ngx_thread_pool_t *pool)
 
 void
 ngx_recording_crew_post(ngx_recording_crew_t *crew,
-    ngx_recording_work_t *work)
+    ngx_recording_work_t *work, ngx_uint_t later)
 {
     work->busy = 1;
     work->posted = ngx_current_msec;
+
+    if (later) {
+        work->posted += NGX_RECORDING_CREW_LATER;
+    }
 
     ngx_recording_crew_lock(crew);
     ngx_queue_insert_tail(&crew->ready, &work->queue);
     ngx_recording_crew_unlock(crew);
 
-    if (!crew->start.posted) {
-        ngx_post_event(&crew->start, &ngx_posted_events);
-    }
+    if (!later) {
+        if (!crew->start.posted) {
+            ngx_post_event(&crew->start, &ngx_posted_events);
+        }
 
-    /* not cancelable */
-
-    if (!crew->check.timer_set) {
-        ngx_add_timer(&crew->check, NGX_RECORDING_CREW_CHECK);
+    } else if (!crew->later.timer_set) {
+        ngx_add_timer(&crew->later, NGX_RECORDING_CREW_LATER);
     }
 }
 
@@ -130,8 +139,16 @@ ngx_recording_crew_start(ngx_event_t *ev)
 
     crew = ev->data;
 
+    if (crew->later.timer_set) {
+        ngx_del_timer(&crew->later);
+    }
+
     if (crew->nhands == 0) {
         ngx_recording_crew_hands(crew, 1);
+    }
+
+    if (!crew->check.timer_set) {
+        ngx_add_timer(&crew->check, NGX_RECORDING_CREW_CHECK);
     }
 }
 
@@ -158,7 +175,8 @@ ngx_recording_crew_check(ngx_event_t *ev)
         work = ngx_queue_data(ngx_queue_head(&crew->ready),
                               ngx_recording_work_t, queue);
 
-        more = (ngx_current_msec - work->posted >= NGX_RECORDING_CREW_CHECK);
+        more = ((ngx_msec_int_t) (ngx_current_msec - work->posted)
+                >= NGX_RECORDING_CREW_CHECK);
     }
 
     ngx_recording_crew_unlock(crew);
@@ -261,7 +279,7 @@ ngx_recording_crew_over(ngx_event_t *ev)
         return;
     }
 
-    if (more) {
+    if (more && !crew->later.timer_set) {
         ngx_recording_crew_hands(crew, 1);
 
     } else if (crew->check.timer_set) {

@@ -3,9 +3,9 @@
  * Copyright (C) The call recorder authors
  *
  * Small pieces of work for a thread pool.  All that is posted in one turn of
- * the event loop is done by one thread, one piece after the other; when a
- * piece has waited too long for its turn (another one hangs), more threads
- * come to help.
+ * the event loop, or in 20 ms if it has time, is done by one thread, one
+ * piece after the other; when a piece has waited too long for its turn
+ * (another one hangs), more threads come to help.
  */
 
 #ifndef _NGX_RECORDING_CREW_H_INCLUDED_
@@ -40,11 +40,12 @@ struct ngx_recording_work_s {
 ngx_recording_crew_t *ngx_recording_crew(ngx_thread_pool_t *pool);
 
 /*
- * work must not be busy.  A worker that is asked to leave waits for its
- * pieces of work to be done.
+ * work must not be busy.  later: nobody waits for it, it may be done together
+ * with what comes soon.  A worker that is asked to leave waits for its pieces
+ * of work to be done.
  */
 void ngx_recording_crew_post(ngx_recording_crew_t *crew,
-    ngx_recording_work_t *work);
+    ngx_recording_work_t *work, ngx_uint_t later);
 
 /*
  * For a process that leaves: does here what no thread has begun, and waits

@@ -302,6 +302,10 @@ ngx_recording_writer_op_free(ngx_recording_op_t *op)
 static void
 ngx_recording_writer_post(ngx_recording_writer_t *w)
 {
+    ngx_uint_t           later;
+    ngx_queue_t         *q;
+    ngx_recording_op_t  *op;
+
     if (w->posted || ngx_queue_empty(&w->waiting)) {
         return;
     }
@@ -309,8 +313,20 @@ ngx_recording_writer_post(ngx_recording_writer_t *w)
     ngx_queue_add(&w->batch, &w->waiting);
     ngx_queue_init(&w->waiting);
 
+    /* nobody waits for a cluster */
+
+    later = 1;
+
+    for (q = ngx_queue_head(&w->batch);
+         q != ngx_queue_sentinel(&w->batch);
+         q = ngx_queue_next(q))
+    {
+        op = ngx_queue_data(q, ngx_recording_op_t, queue);
+        later &= op->given;
+    }
+
     w->posted = 1;
-    ngx_recording_crew_post(w->crew, &w->work);
+    ngx_recording_crew_post(w->crew, &w->work, later);
 }
 
 

@@ -7,7 +7,7 @@
  * Sessions wait on a wheel of slots of NGX_RTC_TICK_US each, so those that are
  * due at about the same time cost one wake-up.  Few datagrams wake the worker
  * when they come; under load it does not wait for them any more, but reads
- * the sockets at every tick: a recorder is in no hurry, and the kernel has
+ * the sockets at every other tick: a recorder is in no hurry, and the kernel has
  * noted when each datagram came.
  *
  * The wheel is driven by a timerfd: nginx's timers know no less than 4 ms
@@ -20,6 +20,7 @@
 #include <sys/timerfd.h>
 
 
+#define NGX_RTC_TICK_POLL_US   10000     /* under load */
 #define NGX_RTC_TICK_LOOK_US   100000    /* after so long it is decided */
 #define NGX_RTC_TICK_HOLD      3600000   /* ms, any length will do */
 
@@ -282,7 +283,7 @@ ngx_rtc_tick_polling(ngx_rtc_worker_t *w, ngx_uint_t on)
     }
 
     its.it_interval.tv_sec = 0;
-    its.it_interval.tv_nsec = NGX_RTC_TICK_US * 1000;
+    its.it_interval.tv_nsec = NGX_RTC_TICK_POLL_US * 1000;
     its.it_value = its.it_interval;
 
     if (timerfd_settime(w->ticker->fd, 0, &its, NULL) == -1) {
