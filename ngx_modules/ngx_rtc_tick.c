@@ -7,8 +7,8 @@
  * Sessions wait on a wheel of slots of NGX_RTC_TICK_US each, so those that are
  * due at about the same time cost one wake-up.  Few datagrams wake the worker
  * when they come; under load it does not wait for them any more, but reads
- * the sockets at every other tick: a recorder is in no hurry, and the kernel has
- * noted when each datagram came.
+ * the sockets at every other tick: a recorder is in no hurry, and the kernel
+ * has noted when each datagram came.
  *
  * The wheel is driven by a timerfd: nginx's timers know no less than 4 ms
  * where the kernel's tick has 250 Hz, and wake up in vain meanwhile.
