@@ -192,6 +192,11 @@ ngx_rtc_session_delete(const char *session_id, ngx_log_t *log)
     }
 
     if (owner == ngx_pid) {
+
+        /* its last datagrams may wait to be polled */
+
+        (void) ngx_rtc_udp_poll(rcf);
+
         s = ngx_rtc_session_by_id(rcf->worker, session_id);
 
         if (s != NULL) {

@@ -330,6 +330,14 @@ ngx_rtc_session_message(ngx_pid_t from, u_char *data, size_t len)
     ngx_memcpy(&tell, data, sizeof(ngx_rtc_tell_t));
 
     rcf = ngx_rtc_conf();
+
+    if (tell.op == NGX_RTC_TELL_CLOSE) {
+
+        /* its last datagrams may wait to be polled */
+
+        (void) ngx_rtc_udp_poll(rcf);
+    }
+
     s = ngx_rtc_session_by_id(rcf->worker, tell.id);
 
     if (s == NULL) {
