@@ -384,8 +384,8 @@ act($('screen'), share);
 act($('record'), record);
 act($('stop'), () => api('POST', 'stop', {}));
 addEventListener('pagehide', () => {
-    whip?.close();
-    screen?.client.close();
+    whip?.abandon();
+    screen?.client.abandon();
 });
 showCommand();
 

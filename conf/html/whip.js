@@ -4,7 +4,7 @@
  *     const whip = new WhipClient('/whip/room123', token);
  *     await whip.publish(stream);
  *     ...
- *     await whip.close();
+ *     await whip.close();       // abandon(), when there is no time for it
  *
  * Options: codec; maxBitrate; simulcast (a video in three layers, the first
  * video if there are several).
@@ -28,6 +28,9 @@ const ICE = ['ice-ufrag', 'ice-pwd'];
 /* Seconds to wait for the connection, before and after attempts to mend it:
  * many come back by themselves, and a network that is gone needs no haste. */
 const PATIENCE = [2, 5, 10, 20, 30];
+
+/* for the pacer, and for a NACK and its answer */
+const DRAIN_MS = 300;
 
 
 export class WhipClient extends EventTarget {
@@ -236,7 +239,22 @@ export class WhipClient extends EventTarget {
         return true;
     }
 
+    /* What is captured and encoded goes out first: a browser that is told to
+     * close throws away what its pacer holds, in mid-picture, and does not
+     * answer for what the network has just lost. */
     async close() {
+        this.closed = true;
+
+        if (this.pc?.connectionState === 'connected') {
+            await Promise.all(this.pc.getSenders().map(
+                (sender) => sender.replaceTrack(null)));
+            await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+        }
+
+        await this.abandon();
+    }
+
+    async abandon() {
         this.closed = true;
         this.pc?.close();
         await this.end();
