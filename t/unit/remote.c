@@ -402,8 +402,7 @@ remote_connect(remote_t *r)
 {
     unsigned  i;
 
-    assert_true(remote_create(r));
-    assert_int_equal(cr_peer_state(r->peer), CR_PEER_NEW);
+    remote_begin(r);
 
     for (i = 0; i < 100 && r->state != CR_PEER_CONNECTED; i++) {
         remote_run(r, 50000);

@@ -165,6 +165,9 @@ void remote_destroy(remote_t *r);
 /* Creates the peer and runs until it is connected; asserts that it is. */
 void remote_connect(remote_t *r);
 
+/* Creates the peer, asserts that it could be. */
+void remote_begin(remote_t *r);
+
 /* Lets time go by, with everything that happens in it. */
 void remote_run(remote_t *r, int64_t us);
 
@@ -184,6 +187,16 @@ void remote_media(remote_t *r, unsigned video);
 void remote_repeat(remote_t *r, unsigned video, uint16_t seq);
 void remote_sr(remote_t *r, unsigned video);
 void remote_bye(remote_t *r, uint32_t ssrc);
+
+/* All frames but `held` ones on their way came out, as they were sent. */
+void remote_assert_whole(remote_t *r, unsigned held);
+
+/* A cmocka test around a remote_t of its file: large, not for the stack. */
+int remote_setup(void **state);
+int remote_teardown(void **state);
+
+#define REMOTE_TEST(f, r, setup)                                              \
+    cmocka_unit_test_prestate_setup_teardown(f, setup, remote_teardown, r)
 
 
 #endif /* CR_TEST_REMOTE_H */

@@ -17,57 +17,6 @@
 static remote_t  r;
 
 
-static int
-setup(void **state)
-{
-    (void) state;
-
-    remote_init(&r, 1);
-
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    remote_destroy(&r);
-    assert_int_equal(r.env.live, 0);
-
-    return 0;
-}
-
-
-static void
-create(void)
-{
-    assert_true(remote_create(&r));
-    assert_int_equal(cr_peer_state(r.peer), CR_PEER_NEW);
-}
-
-
-/* All frames but those on their way came out, as they were sent. */
-static void
-assert_whole(unsigned held)
-{
-    cr_peer_stats_t  stats;
-
-    cr_peer_stats(r.peer, &stats);
-
-    assert_int_equal(r.wrong, 0);
-    assert_int_equal(r.incomplete, 0);
-    assert_int_equal(r.gaps, 0);
-    assert_int_equal(stats.given_up, 0);
-    assert_int_equal(stats.frames, r.got[0] + r.got[1]);
-    assert_true(r.got[0] > 0);
-    assert_true(r.got[1] > 0 || r.no_video);
-    assert_true(r.got[0] + held >= r.sent[0] - r.began[0]);
-    assert_true(r.no_video || r.got[1] + held >= r.sent[1] - r.began[1]);
-}
-
-
 static void
 frames_come_out_as_they_were_sent(void **state)
 {
@@ -83,7 +32,7 @@ frames_come_out_as_they_were_sent(void **state)
     assert_int_equal(stats.rejected, 0);
     assert_true(stats.packets > 1000);
     assert_true(stats.bytes > 500000);
-    assert_whole(3);
+    remote_assert_whole(&r, 3);
     assert_true(r.got[0] >= 500 - 2 && r.got[0] <= 500 + 10);
     assert_true(r.got[1] >= 300 - 2 && r.got[1] <= 300 + 10);
     assert_int_equal(r.keyframes, 1);
@@ -341,7 +290,7 @@ keyframe_requests_keep_the_floor(void **state)
 
     (void) state;
 
-    create();
+    remote_begin(&r);
     /* before there is anybody to ask */
     cr_peer_request_keyframe(r.peer, 1, r.now_us);
     remote_run(&r, 1000000);
@@ -401,7 +350,7 @@ video_that_begins_without_a_keyframe_gets_one_asked_for(void **state)
 {
     (void) state;
 
-    create();
+    remote_begin(&r);
     r.want_keyframe = false;
     remote_run(&r, 1000000);
     assert_int_equal(r.state, CR_PEER_CONNECTED);
@@ -426,57 +375,6 @@ orientation_becomes_rotation(void **state)
     r.next_us[0] = INT64_MAX;
     remote_run(&r, 300000);
     assert_int_equal(r.rotation, 90);
-}
-
-
-static void
-sound_with_redundancy_survives_single_losses(void **state)
-{
-    cr_peer_stats_t  stats;
-
-    (void) state;
-
-    r.session.media[0].red_pt = REMOTE_RED_PT;
-    r.red = true;
-    remote_connect(&r);
-    remote_run(&r, 1000000);
-
-    r.lose_sound = 5;
-    remote_run(&r, 5000000);
-    r.lose_sound = 0;
-    remote_run(&r, 1000000);
-
-    cr_peer_stats(r.peer, &stats);
-    assert_true(stats.recovered >= 40);
-    assert_whole(3);
-}
-
-
-static void
-what_redundancy_lacks_is_a_gap(void **state)
-{
-    cr_peer_stats_t  stats;
-
-    (void) state;
-
-    r.session.media[0].red_pt = REMOTE_RED_PT;
-    r.red = true;
-    remote_connect(&r);
-    remote_run(&r, 1000000);
-
-    /* 200 ms of packets: the last one is in the one behind it */
-    r.lose_sound = 1;
-    remote_run(&r, 200000);
-    r.lose_sound = 0;
-    remote_run(&r, 2000000);
-
-    cr_peer_stats(r.peer, &stats);
-    assert_int_equal(r.wrong, 0);
-    assert_int_equal(r.gaps, 1);
-    assert_in_range(r.gap_packets, 8, 10);
-    assert_int_equal(r.gap_span_us, 20000 * r.gap_packets);
-    assert_int_equal(stats.given_up, r.gap_packets);
-    assert_int_equal(stats.recovered, 1);
 }
 
 
@@ -582,7 +480,7 @@ replayed_and_forged_media_changes_nothing(void **state)
     assert_true(r.got[0] > got + 40);
     cr_peer_stats(r.peer, &stats);
     assert_int_equal(stats.rejected, 2 * n);
-    assert_whole(3);
+    remote_assert_whole(&r, 3);
 }
 
 
@@ -643,7 +541,7 @@ running_out_of_memory_at_any_moment_is_survived(void **state)
 }
 
 
-#define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)  REMOTE_TEST(f, &r, remote_setup)
 
 
 int
@@ -664,8 +562,6 @@ main(void)
         TEST(remb_serves_where_transport_cc_is_not_known),
         TEST(video_that_begins_without_a_keyframe_gets_one_asked_for),
         TEST(orientation_becomes_rotation),
-        TEST(sound_with_redundancy_survives_single_losses),
-        TEST(what_redundancy_lacks_is_a_gap),
         TEST(a_new_ssrc_takes_a_track_over),
         TEST(garbage_disturbs_nothing),
         TEST(replayed_and_forged_media_changes_nothing),

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * Video with parity, and in layers, between a publisher in memory and a peer.
+ * Sound with redundancy, video with parity and in layers, between a publisher
+ * in memory and a peer.
  */
 
 #include <setjmp.h>
@@ -15,49 +16,6 @@
 
 /* large: not for the stack */
 static remote_t  r;
-
-
-static int
-setup(void **state)
-{
-    (void) state;
-
-    remote_init(&r, 1);
-
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    remote_destroy(&r);
-    assert_int_equal(r.env.live, 0);
-
-    return 0;
-}
-
-
-/* All frames but those on their way came out, as they were sent. */
-static void
-assert_whole(unsigned held)
-{
-    cr_peer_stats_t  stats;
-
-    cr_peer_stats(r.peer, &stats);
-
-    assert_int_equal(r.wrong, 0);
-    assert_int_equal(r.incomplete, 0);
-    assert_int_equal(r.gaps, 0);
-    assert_int_equal(stats.given_up, 0);
-    assert_int_equal(stats.frames, r.got[0] + r.got[1]);
-    assert_true(r.got[0] > 0);
-    assert_true(r.got[1] > 0 || r.no_video);
-    assert_true(r.got[0] + held >= r.sent[0] - r.began[0]);
-    assert_true(r.no_video || r.got[1] + held >= r.sent[1] - r.began[1]);
-}
 
 
 /* Begins with a keyframe of two temporal layers; the frame n behind the next
@@ -103,6 +61,57 @@ what_others_need_asks_for_a_keyframe(void **state)
 }
 
 
+/* Sound that carries the packet before; of it, each n-th packet is lost. */
+static void
+lose_of_red(unsigned n, int64_t us)
+{
+    r.session.media[0].red_pt = REMOTE_RED_PT;
+    r.red = true;
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+
+    r.lose_sound = n;
+    remote_run(&r, us);
+    r.lose_sound = 0;
+    remote_run(&r, 2000000);
+}
+
+
+static void
+sound_with_redundancy_survives_single_losses(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    lose_of_red(5, 5000000);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_true(stats.recovered >= 40);
+    remote_assert_whole(&r, 3);
+}
+
+
+static void
+what_redundancy_lacks_is_a_gap(void **state)
+{
+    cr_peer_stats_t  stats;
+
+    (void) state;
+
+    /* 200 ms of packets: the last one is in the one behind it */
+    lose_of_red(1, 200000);
+
+    cr_peer_stats(r.peer, &stats);
+    assert_int_equal(r.wrong, 0);
+    assert_int_equal(r.gaps, 1);
+    assert_in_range(r.gap_packets, 8, 10);
+    assert_int_equal(r.gap_span_us, 20000 * r.gap_packets);
+    assert_int_equal(stats.given_up, r.gap_packets);
+    assert_int_equal(stats.recovered, 1);
+}
+
+
 static void
 parity(uint8_t ulpfec_pt)
 {
@@ -137,7 +146,7 @@ video_with_parity_survives_single_losses(void **state)
     assert_true(stats.recovered >= 50);
     assert_int_equal(stats.lost, stats.recovered);
     assert_int_equal(r.plis, 0);
-    assert_whole(3);
+    remote_assert_whole(&r, 3);
 }
 
 
@@ -162,7 +171,7 @@ lost_parity_is_not_waited_for(void **state)
     r.lose_video = 0;
     remote_run(&r, 1000000);
     assert_int_equal(r.plis, 0);
-    assert_whole(3);
+    remote_assert_whole(&r, 3);
 }
 
 
@@ -185,7 +194,7 @@ what_parity_lacks_is_repeated_or_a_gap(void **state)
 
     cr_peer_stats(r.peer, &stats);
     assert_true(stats.recovered >= 60);
-    assert_whole(3);
+    remote_assert_whole(&r, 3);
 
     /* and what nobody repeats is told as what it is */
     r.session.media[1].fb_nack = false;
@@ -221,7 +230,7 @@ video_in_red_needs_no_parity(void **state)
 }
 
 
-#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(f)  REMOTE_TEST(f, &r, remote_setup)
 
 
 int
@@ -230,6 +239,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         TEST(what_nobody_needs_asks_for_no_keyframe),
         TEST(what_others_need_asks_for_a_keyframe),
+        TEST(sound_with_redundancy_survives_single_losses),
+        TEST(what_redundancy_lacks_is_a_gap),
         TEST(video_with_parity_survives_single_losses),
         TEST(lost_parity_is_not_waited_for),
         TEST(what_parity_lacks_is_repeated_or_a_gap),

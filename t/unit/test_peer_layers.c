@@ -251,9 +251,7 @@ setup(void **state)
     unsigned            i;
     cr_media_params_t  *m;
 
-    (void) state;
-
-    remote_init(&r, 1);
+    (void) remote_setup(state);
     memset(layers, 0, sizeof(layers));
 
     r.no_video = true;
@@ -294,18 +292,6 @@ setup_by_ssrc(void **state)
     by_ssrc = true;
     (void) setup(state);
     by_ssrc = false;
-
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    remote_destroy(&r);
-    assert_int_equal(r.env.live, 0);
 
     return 0;
 }
@@ -542,9 +528,8 @@ memory_that_is_not_there_is_told(void **state)
 }
 
 
-#define TEST(name)       cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_SSRC(name)                                                       \
-    cmocka_unit_test_setup_teardown(name, setup_by_ssrc, teardown)
+#define TEST(f)  REMOTE_TEST(f, &r, setup)
+#define TEST_SSRC(f)  REMOTE_TEST(f, &r, setup_by_ssrc)
 
 int
 main(void)

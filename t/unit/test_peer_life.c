@@ -17,37 +17,6 @@
 static remote_t  r;
 
 
-static int
-setup(void **state)
-{
-    (void) state;
-
-    remote_init(&r, 1);
-
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    remote_destroy(&r);
-    assert_int_equal(r.env.live, 0);
-
-    return 0;
-}
-
-
-static void
-create(void)
-{
-    assert_true(remote_create(&r));
-    assert_int_equal(cr_peer_state(r.peer), CR_PEER_NEW);
-}
-
-
 static void
 a_passive_offer_makes_us_the_dtls_client(void **state)
 {
@@ -81,7 +50,7 @@ a_wrong_fingerprint_closes_the_peer(void **state)
     (void) state;
 
     r.session.fingerprint[3] ^= 0x20;
-    create();
+    remote_begin(&r);
     remote_run(&r, 2000000);
     assert_int_equal(r.state, CR_PEER_CLOSED);
     assert_int_equal(r.reason, CR_PEER_FINGERPRINT);
@@ -95,7 +64,7 @@ a_peer_that_never_comes_times_out(void **state)
 {
     (void) state;
 
-    create();
+    remote_begin(&r);
     r.silent = true;
     remote_run(&r, 14900000);
     assert_int_equal(r.states, 0);
@@ -204,7 +173,7 @@ foreign_checks_get_no_answer(void **state)
 
     (void) state;
 
-    create();
+    remote_begin(&r);
 
     for (i = 0; i < 6; i++) {
         remote_stun(&r, users[i], LOCAL_PWD, true, true);
@@ -228,7 +197,7 @@ a_role_conflict_is_answered_487(void **state)
 {
     (void) state;
 
-    create();
+    remote_begin(&r);
     remote_stun(&r, LOCAL_UFRAG ":" REMOTE_UFRAG, LOCAL_PWD, false, false);
     remote_run(&r, 50000);
     assert_int_equal(r.stun_error, 487);
@@ -416,7 +385,7 @@ every_reason_has_a_word(void **state)
 }
 
 
-#define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)  REMOTE_TEST(f, &r, remote_setup)
 
 
 int

@@ -30,23 +30,9 @@ static uint16_t  first_seq;
 static int
 setup(void **state)
 {
-    (void) state;
-
-    remote_init(&r, 1);
+    (void) remote_setup(state);
     memset(&lost, 0, sizeof(lost));
     first_seq = r.seq[1];
-
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-
-    remote_destroy(&r);
-    assert_int_equal(r.env.live, 0);
 
     return 0;
 }
@@ -465,7 +451,7 @@ sound_that_nobody_repeats_is_asked_for_no_more(void **state)
 int
 main(void)
 {
-#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(f)  REMOTE_TEST(f, &r, setup)
 
     const struct CMUnitTest  tests[] = {
         TEST(the_first_packets_are_asked_for_backwards),
