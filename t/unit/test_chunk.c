@@ -47,6 +47,10 @@ static const cr_chunk_track_t  tracks[] = {
       .config_size = sizeof(opus_head) }
 };
 
+static test_env_t          heap;
+static sink_t              s;
+static cr_chunk_writer_t  *w;
+
 
 static cr_status_e
 sink(void *ctx, const uint8_t *data, size_t size)
@@ -190,20 +194,48 @@ put(cr_chunk_writer_t *w, uint8_t number, int64_t time_ms, bool keyframe,
 }
 
 
+static int
+setup(void **state)
+{
+    (void) state;
+
+    test_env_init(&heap, 1);
+    memset(&s, 0, sizeof(s));
+    w = NULL;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    cr_chunk_writer_destroy(w);
+    cr_free(&heap.env, s.taken);
+    assert_int_equal(heap.live, 0);
+    free(s.data);
+
+    return 0;
+}
+
+
+static void
+create(const cr_chunk_track_t *of, unsigned n)
+{
+    w = cr_chunk_writer_create(&heap.env, of, n, sink, &s);
+    assert_non_null(w);
+}
+
+
 static void
 frames_are_read_back_as_they_were_written(void **state)
 {
-    block_t             b[8];
-    sink_t              s = { 0 };
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    block_t  b[8];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
     assert_int_equal(s.calls, 1);
     assert_int_equal(cr_chunk_writer_size(w), s.len);
 
@@ -236,28 +268,18 @@ frames_are_read_back_as_they_were_written(void **state)
     assert_int_equal(b[2].flags, 0);
     assert_int_equal(b[3].len, 0);
 
-    cr_chunk_writer_destroy(w);
     cr_chunk_writer_destroy(NULL);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
 }
 
 
 static void
 a_cluster_spans_half_a_second_of_a_track(void **state)
 {
-    int                 i;
-    block_t             b[128];
-    sink_t              s = { 0 };
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    int      i;
+    block_t  b[128];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
 
     /* video lags 1.5 s behind sound; that alone cuts no cluster */
     for (i = 0; i < 50; i++) {
@@ -273,27 +295,16 @@ a_cluster_spans_half_a_second_of_a_track(void **state)
         assert_int_equal(b[i].cluster, i < 50 ? 1 : 2);
         assert_int_equal(b[i].time_ms, (i % 2 ? 3500 : 2000) + i / 2 * 20);
     }
-
-    cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
 }
 
 
 static void
 times_that_do_not_fit_begin_a_cluster(void **state)
 {
-    block_t             b[8];
-    sink_t              s = { 0 };
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    block_t  b[8];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
 
     assert_int_equal(put(w, 1, 50000, true, "v", 1), CR_OK);
     assert_int_equal(put(w, 2, 50000 + 32767, true, "a", 1), CR_OK);
@@ -308,32 +319,21 @@ times_that_do_not_fit_begin_a_cluster(void **state)
     assert_int_equal(b[3].cluster, 2);
     assert_int_equal(b[3].time_ms, 50000 - 32769);
     assert_int_equal(b[4].cluster, 3);
-
-    cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
 }
 
 
 static void
 a_cluster_s_memory_is_bounded(void **state)
 {
-    int                 i;
-    block_t             b[8];
-    sink_t              s = { 0 };
-    uint8_t            *frame;
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    int       i;
+    block_t   b[8];
+    uint8_t  *frame;
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
     frame = calloc(1, 17 * MB);
     assert_non_null(frame);
 
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
 
     for (i = 0; i < 4; i++) {
         assert_int_equal(put(w, 1, i, true, frame, 10000), CR_OK);
@@ -351,28 +351,17 @@ a_cluster_s_memory_is_bounded(void **state)
     assert_int_equal(b[4].len, 7 * MB);
     assert_int_equal(s.calls, 4);
 
-    cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 0);
     free(frame);
-    free(s.data);
 }
 
 
 static void
 a_cluster_that_was_taken_is_the_receiver_s(void **state)
 {
-    block_t             b[8];
-    sink_t              s = { 0 };
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    block_t  b[8];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
-
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
 
     s.take = w;
     assert_int_equal(put(w, 1, 0, true, "one", 3), CR_OK);
@@ -385,10 +374,8 @@ a_cluster_that_was_taken_is_the_receiver_s(void **state)
     assert_memory_equal(b[1].data, "two", 3);
 
     cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 1);
-    cr_free(&env, s.taken);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
+    w = NULL;
+    assert_int_equal(heap.live, 1);
 }
 
 
@@ -425,16 +412,10 @@ sizes_take_as_few_bytes_as_they_can(void **state)
 static void
 what_cannot_be_written_is_refused(void **state)
 {
-    size_t              i;
-    sink_t              s = { 0 };
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_track_t    bad[7];
-    cr_chunk_writer_t  *w;
+    size_t            i;
+    cr_chunk_track_t  bad[7];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
 
     for (i = 0; i < 7; i++) {
         bad[i] = tracks[i % 2];
@@ -449,39 +430,28 @@ what_cannot_be_written_is_refused(void **state)
     bad[6].kind = CR_KIND_AUDIO;                /* VP8 */
 
     for (i = 0; i < 7; i++) {
-        assert_null(cr_chunk_writer_create(&env, &bad[i], 1, sink, &s));
+        assert_null(cr_chunk_writer_create(&heap.env, &bad[i], 1, sink, &s));
     }
 
-    assert_null(cr_chunk_writer_create(&env, tracks, 0, sink, &s));
-    assert_null(cr_chunk_writer_create(&env, tracks, CR_TRACK_MAX + 1, sink,
-                                       &s));
+    assert_null(cr_chunk_writer_create(&heap.env, tracks, 0, sink, &s));
+    assert_null(cr_chunk_writer_create(&heap.env, tracks, CR_TRACK_MAX + 1,
+                                       sink, &s));
     assert_int_equal(s.calls, 0);
 
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
     assert_int_equal(put(w, 3, 0, true, "x", 1), CR_INVALID);
     assert_int_equal(put(w, 1, -1, true, "x", 1), CR_INVALID);
-
-    cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
 }
 
 
 static void
 the_largest_head_fits(void **state)
 {
-    int                 i;
-    sink_t              s = { 0 };
-    uint8_t             config[CR_CODEC_CONFIG_MAX];
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_track_t    all[CR_TRACK_MAX];
-    cr_chunk_writer_t  *w;
+    int               i;
+    uint8_t           config[CR_CODEC_CONFIG_MAX];
+    cr_chunk_track_t  all[CR_TRACK_MAX];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
     memset(config, 0xff, sizeof(config));
 
     for (i = 0; i < CR_TRACK_MAX; i++) {
@@ -493,32 +463,22 @@ the_largest_head_fits(void **state)
         all[i].height = 65535;
     }
 
-    w = cr_chunk_writer_create(&env, all, CR_TRACK_MAX, sink, &s);
-    assert_non_null(w);
-    cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
+    create(all, CR_TRACK_MAX);
 }
 
 
 static void
 a_failed_write_is_told(void **state)
 {
-    block_t             b[8];
-    sink_t              s = { .fail_at = 1 };
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    block_t  b[8];
 
     (void) state;
-    test_env_init(&failing, 1);
-    env = failing.env;
-    assert_null(cr_chunk_writer_create(&env, tracks, 2, sink, &s));
+    s.fail_at = 1;
+    assert_null(cr_chunk_writer_create(&heap.env, tracks, 2, sink, &s));
 
     s.calls = 0;
     s.fail_at = 2;
-    w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
-    assert_non_null(w);
+    create(tracks, 2);
 
     assert_int_equal(put(w, 1, 0, true, "lost", 4), CR_OK);
     assert_int_equal(put(w, 1, 500, true, "here", 4), CR_LIMIT);
@@ -528,39 +488,28 @@ a_failed_write_is_told(void **state)
     assert_int_equal(cr_chunk_writer_flush(w), CR_OK);
     assert_int_equal(blocks(&s, b, 8), 1);
     assert_memory_equal(b[0].data, "there", 5);
-
-    cr_chunk_writer_destroy(w);
-    assert_int_equal(failing.live, 0);
-    free(s.data);
 }
 
 
 static void
 a_failed_allocation_loses_no_other_frame(void **state)
 {
-    int                 i, n;
-    block_t             b[64];
-    sink_t              s;
-    uint8_t            *frame;
-    unsigned            fail;
-    cr_env_t            env;
-    test_env_t          failing;
-    cr_chunk_writer_t  *w;
+    int       i, n;
+    block_t   b[64];
+    uint8_t  *frame;
+    unsigned  fail;
 
-    (void) state;
     frame = calloc(1, 50000);
     assert_non_null(frame);
 
     for (fail = 1; fail <= 4; fail++) {
-        memset(&s, 0, sizeof(s));
-        test_env_init(&failing, 1);
-        failing.fail_at = fail;
-        env = failing.env;
-        w = cr_chunk_writer_create(&env, tracks, 2, sink, &s);
+        (void) setup(state);
+        heap.fail_at = fail;
+        w = cr_chunk_writer_create(&heap.env, tracks, 2, sink, &s);
 
         if (fail <= 2) {
             assert_null(w);
-            assert_int_equal(failing.live, 0);
+            (void) teardown(state);
             continue;
         }
 
@@ -575,28 +524,29 @@ a_failed_allocation_loses_no_other_frame(void **state)
         cr_chunk_writer_flush(w);
         assert_int_equal(blocks(&s, b, 64), n);
 
-        cr_chunk_writer_destroy(w);
-        assert_int_equal(failing.live, 0);
-        free(s.data);
+        (void) teardown(state);
     }
 
     free(frame);
 }
 
 
+#define TEST(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(frames_are_read_back_as_they_were_written),
-        cmocka_unit_test(a_cluster_spans_half_a_second_of_a_track),
-        cmocka_unit_test(times_that_do_not_fit_begin_a_cluster),
-        cmocka_unit_test(a_cluster_s_memory_is_bounded),
-        cmocka_unit_test(a_cluster_that_was_taken_is_the_receiver_s),
+        TEST(frames_are_read_back_as_they_were_written),
+        TEST(a_cluster_spans_half_a_second_of_a_track),
+        TEST(times_that_do_not_fit_begin_a_cluster),
+        TEST(a_cluster_s_memory_is_bounded),
+        TEST(a_cluster_that_was_taken_is_the_receiver_s),
         cmocka_unit_test(sizes_take_as_few_bytes_as_they_can),
-        cmocka_unit_test(what_cannot_be_written_is_refused),
-        cmocka_unit_test(the_largest_head_fits),
-        cmocka_unit_test(a_failed_write_is_told),
+        TEST(what_cannot_be_written_is_refused),
+        TEST(the_largest_head_fits),
+        TEST(a_failed_write_is_told),
         cmocka_unit_test(a_failed_allocation_loses_no_other_frame)
     };
 
