@@ -11,34 +11,12 @@
 
 
 #include "depay/depay.h"
-
-#include <stdlib.h>
+#include "fuzz.h"
 
 
 #define PACKET_MARKER    0x01
 #define PACKET_GAP       0x02
 #define PACKET_NEW_TIME  0x04
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static inline void *
-depay_packets_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static inline void
-depay_packets_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
-}
 
 
 /* Reads all of the frame, for the sanitizers, and checks what it promises. */
@@ -80,15 +58,13 @@ depay_packets_run(const cr_media_params_t *params, const uint8_t *data,
     size_t size)
 {
     uint8_t            *copy;
-    cr_env_t            env;
     cr_depay_t         *d;
     const uint8_t      *p, *end;
     cr_depay_packet_t   packet;
 
-    env = (cr_env_t) { depay_packets_alloc, depay_packets_free, NULL, NULL };
     packet = (cr_depay_packet_t) { .timestamp = 0 };
 
-    d = cr_depay_create(&env, params, depay_packets_frame, NULL);
+    d = cr_depay_create(&fuzz_env, params, depay_packets_frame, NULL);
     if (d == NULL) {
         return;
     }
@@ -104,13 +80,7 @@ depay_packets_run(const cr_media_params_t *params, const uint8_t *data,
                                                 : (size_t) (end - p - 2);
         p += 2;
 
-        /* a block of its own, so that ASan sees what is read behind it */
-        copy = malloc(packet.payload.len);
-
-        if (copy != NULL) {
-            memcpy(copy, p, packet.payload.len);
-        }
-
+        copy = fuzz_copy(p, packet.payload.len);
         packet.payload.data = copy;
 
         (void) cr_depay_begins(d, &packet);

@@ -10,11 +10,7 @@
 
 #include "base/bytes.h"
 #include "rtp/clock.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 
 static void

@@ -8,11 +8,7 @@
 
 
 #include "rtp/dependency.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 
 int
@@ -32,18 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     while (end - p >= 1) {
         len = p[0] < end - p - 1 ? p[0] : (size_t) (end - p - 1);
-
-        /* a block of its own, so that ASan sees what is read behind it */
-        copy = malloc(len ? len : 1);
-
-        if (copy == NULL) {
-            return 0;
-        }
-
-        if (len != 0) {
-            memcpy(copy, p + 1, len);
-        }
-
+        copy = fuzz_copy(p + 1, len);
         value.data = copy;
         value.len = len;
 

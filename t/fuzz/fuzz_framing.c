@@ -8,14 +8,10 @@
 
 
 #include "stun/frame.h"
-
-#include <stdlib.h>
+#include "fuzz.h"
 
 
 #define MAX  96
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 typedef struct {
@@ -63,13 +59,7 @@ read_in_pieces(const uint8_t *data, size_t size, size_t piece, bool wanted)
             n = size - i;
         }
 
-        /* a block of its own, so that reading past it is seen */
-        copy = malloc(n);
-        if (copy == NULL) {
-            abort();
-        }
-
-        memcpy(copy, data + i, n);
+        copy = fuzz_copy(data + i, n);
         p = copy;
         end = copy + n;
 

@@ -8,33 +8,9 @@
 
 
 #include "recording/recording.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void *
-fuzz_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-fuzz_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
-}
-
-
-static const cr_env_t  env = { fuzz_alloc, fuzz_free, NULL, NULL };
 
 
 static void
@@ -50,7 +26,7 @@ fuzz_line(const char *line, size_t len)
         return;
     }
 
-    again = cr_journal_format(&env, &record);
+    again = cr_journal_format(&fuzz_env, &record);
 
     if (again == NULL
         || cr_journal_parse(again, strlen(again), &back) != CR_OK
@@ -83,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     cr_recording_job_progress(&rec, last_ms / 2, 1, last_ms);
 
-    text = cr_recording_status_json(&env, &rec);
+    text = cr_recording_status_json(&fuzz_env, &rec);
 
     if (text == NULL
         || cr_recording_status_parse(text, strlen(text), &status, &rev)

@@ -8,8 +8,8 @@
 
 
 #include "auth/jwt.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -19,9 +19,6 @@
 #define SECRET  "0123456789abcdef0123456789abcdef"
 #define HEADER  "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
 #define CLAIMS  4000
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static size_t

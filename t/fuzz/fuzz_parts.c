@@ -7,31 +7,7 @@
  */
 
 #include "job/parts.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void *
-fuzz_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-fuzz_free(void *ctx, void *p)
-{
-    (void) ctx;
-    free(p);
-}
-
-
-static const cr_env_t  env = { fuzz_alloc, fuzz_free, NULL, NULL };
+#include "fuzz.h"
 
 
 int
@@ -63,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 1:
         complete.parts = data[1];
         complete.size = 1600;
-        (void) cr_parts_verify(&env, text, size, &complete, &why);
+        (void) cr_parts_verify(&fuzz_env, text, size, &complete, &why);
         break;
 
     case 2:

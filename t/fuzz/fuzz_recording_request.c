@@ -8,12 +8,9 @@
 
 #include "recording/recording.h"
 #include "recording/request.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 int

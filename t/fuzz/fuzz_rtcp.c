@@ -7,11 +7,7 @@
 
 
 #include "rtp/rtcp.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 
 int

@@ -8,15 +8,11 @@
 
 
 #include "rtp/stream.h"
-
-#include <stdlib.h>
+#include "fuzz.h"
 
 
 #define PACKETS_MAX  64
 #define BYTES_MAX    16384
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static long  live;

@@ -7,11 +7,7 @@
 
 #include "s3/answer.h"
 #include "s3/credentials.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 
 static cr_status_e

@@ -6,12 +6,9 @@
  */
 
 #include "s3/credentials.h"
+#include "fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 int

@@ -8,11 +8,7 @@
 
 
 #include "sdp/sdp.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 
 int

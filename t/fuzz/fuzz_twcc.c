@@ -8,15 +8,11 @@
 
 
 #include "rtp/twcc.h"
-
-#include <stdlib.h>
+#include "fuzz.h"
 
 
 #define STEP_WRITE  0xff
 #define STEP_JUMP   0xfe
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static void

@@ -8,29 +8,7 @@
 
 
 #include "rtp/ulpfec.h"
-
-#include <stdlib.h>
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static void *
-fuzz_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-fuzz_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
-}
+#include "fuzz.h"
 
 
 static void
@@ -64,13 +42,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t          len;
     uint8_t        *copy;
-    cr_env_t        env = { fuzz_alloc, fuzz_free, NULL, NULL };
     cr_rtp_t        rtp;
     cr_slice_t      payload;
     cr_ulpfec_t    *fec;
     const uint8_t  *p, *end;
 
-    fec = cr_ulpfec_create(&env);
+    fec = cr_ulpfec_create(&fuzz_env);
     if (fec == NULL) {
         return 0;
     }
@@ -82,20 +59,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     while (end - p >= 2) {
         len = p[1] < end - p - 2 ? p[1] : (size_t) (end - p - 2);
+        copy = fuzz_copy(p + 2, len);
 
-        /* a block of its own, so that ASan sees what is read behind it */
-        copy = malloc(len ? len : 1);
-
-        if (copy != NULL && len != 0) {
-            memcpy(copy, p + 2, len);
-        }
-
-        if (copy != NULL && (p[0] & 1)) {
+        if (p[0] & 1) {
             payload.data = copy;
             payload.len = len;
             cr_ulpfec_parity(fec, &payload);
 
-        } else if (copy != NULL && cr_rtp_parse(copy, len, &rtp) == CR_OK) {
+        } else if (cr_rtp_parse(copy, len, &rtp) == CR_OK) {
             cr_ulpfec_media(fec, copy, len,
                             (size_t) (rtp.payload.data - copy), rtp.pt,
                             rtp.payload.len != 0 ? p[0] >> 1 & 1 : 0);
