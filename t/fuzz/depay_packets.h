@@ -64,7 +64,7 @@ depay_packets_run(const cr_media_params_t *params, const uint8_t *data,
 
     packet = (cr_depay_packet_t) { .timestamp = 0 };
 
-    d = cr_depay_create(&fuzz_env, params, depay_packets_frame, NULL);
+    d = cr_depay_create(&heap_env, params, depay_packets_frame, NULL);
     if (d == NULL) {
         return;
     }

@@ -10,33 +10,10 @@
 
 
 #include "base/bytes.h"
-#include "base/env.h"
-
-#include <stdlib.h>
+#include "../heap.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-
-static inline void *
-fuzz_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static inline void
-fuzz_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
-}
-
-
-static const cr_env_t  fuzz_env = { fuzz_alloc, fuzz_free, NULL, NULL };
 
 
 /* A block of its own, so that ASan sees what is read behind it; free() it. */

@@ -26,7 +26,7 @@ fuzz_line(const char *line, size_t len)
         return;
     }
 
-    again = cr_journal_format(&fuzz_env, &record);
+    again = cr_journal_format(&heap_env, &record);
 
     if (again == NULL
         || cr_journal_parse(again, strlen(again), &back) != CR_OK
@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     cr_recording_job_progress(&rec, last_ms / 2, 1, last_ms);
 
-    text = cr_recording_status_json(&fuzz_env, &rec);
+    text = cr_recording_status_json(&heap_env, &rec);
 
     if (text == NULL
         || cr_recording_status_parse(text, strlen(text), &status, &rev)

@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 1:
         complete.parts = data[1];
         complete.size = 1600;
-        (void) cr_parts_verify(&fuzz_env, text, size, &complete, &why);
+        (void) cr_parts_verify(&heap_env, text, size, &complete, &why);
         break;
 
     case 2:

@@ -80,7 +80,7 @@ head(const cr_sigv4_key_t *key, const cr_s3_keys_t *keys, cr_slice_t text)
 
     /* the size that is asked for is enough */
 
-    if (cr_s3_head_sign(&fuzz_env, key, keys, 0, &how, text, &w) == CR_OK
+    if (cr_s3_head_sign(&heap_env, key, keys, 0, &how, text, &w) == CR_OK
         && (cr_writer_len(&w) < 4 || memcmp(w.pos - 4, "\r\n\r\n", 4) != 0))
     {
         abort();
@@ -161,10 +161,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answer(data, size);
 
     cr_writer_init(&w, out, sizeof(out));
-    (void) cr_sigv4_sign(&fuzz_env, &key, keys.access, 0, &request, &w);
+    (void) cr_sigv4_sign(&heap_env, &key, keys.access, 0, &request, &w);
 
     cr_writer_init(&w, out, sizeof(out));
-    (void) cr_sigv4_presign(&fuzz_env, &key, &keys, 0, 60, &request, &w);
+    (void) cr_sigv4_presign(&heap_env, &key, &keys, 0, 60, &request, &w);
 
     return 0;
 }

@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cr_ulpfec_t    *fec;
     const uint8_t  *p, *end;
 
-    fec = cr_ulpfec_create(&fuzz_env);
+    fec = cr_ulpfec_create(&heap_env);
     if (fec == NULL) {
         return 0;
     }

@@ -13,6 +13,7 @@
 #include "chunk/chunk.h"
 #include "depay/depay.h"
 #include "rtp/rtp.h"
+#include "../heap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,31 +32,12 @@ typedef struct {
 } track_t;
 
 
-static cr_env_t            env;
 static track_t             tracks[CR_MEDIA_MAX];
 static unsigned            ntracks;
 static cr_chunk_policy_t   policy;
 static cr_chunk_writer_t  *writer;
 static FILE               *file;
 static unsigned            nfiles;
-
-
-static void *
-tool_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-tool_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
-}
 
 
 static void
@@ -119,7 +101,7 @@ open_chunk(void)
         die("cannot open a file");
     }
 
-    writer = cr_chunk_writer_create(&env, t, ntracks, write_bytes, NULL);
+    writer = cr_chunk_writer_create(&heap_env, t, ntracks, write_bytes, NULL);
     if (writer == NULL) {
         die("cannot begin a chunk");
     }
@@ -292,7 +274,7 @@ add_track(const char *arg)
         t->config_size = cr_audio_config(t->config, &t->params);
     }
 
-    t->depay = cr_depay_create(&env, &t->params, take_frame, t);
+    t->depay = cr_depay_create(&heap_env, &t->params, take_frame, t);
     if (t->depay == NULL) {
         die("no memory");
     }
@@ -307,7 +289,6 @@ main(int argc, char **argv)
     size_t   len;
     uint8_t  data[65536];
 
-    env = (cr_env_t) { tool_alloc, tool_free, NULL, NULL };
     has_video = false;
 
     for (i = 2; i < argc; i++) {

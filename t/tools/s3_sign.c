@@ -9,6 +9,7 @@
  */
 
 #include "s3/sigv4.h"
+#include "../heap.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -18,11 +19,6 @@
 
 static cr_status_e sign(json_t *json, cr_writer_t *w);
 static cr_slice_t member(json_t *json, const char *name);
-static void *tool_alloc(void *ctx, size_t size);
-static void tool_free(void *ctx, void *p);
-
-
-static const cr_env_t  env = { tool_alloc, tool_free, NULL, NULL };
 
 
 int
@@ -114,12 +110,12 @@ sign(json_t *json, cr_writer_t *w)
     json = json_object_get(json, "expires");
 
     if (json != NULL) {
-        return cr_sigv4_presign(&env, &key, &keys, now,
+        return cr_sigv4_presign(&heap_env, &key, &keys, now,
                                 (uint32_t) json_integer_value(json), &request,
                                 w);
     }
 
-    return cr_sigv4_sign(&env, &key, keys.access, now, &request, w);
+    return cr_sigv4_sign(&heap_env, &key, keys.access, now, &request, w);
 }
 
 
@@ -134,21 +130,4 @@ member(json_t *json, const char *name)
     slice.len = json_string_length(value);
 
     return slice;
-}
-
-
-static void *
-tool_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-tool_free(void *ctx, void *p)
-{
-    (void) ctx;
-    free(p);
 }

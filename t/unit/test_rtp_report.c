@@ -7,6 +7,7 @@
 
 
 #include "rtp/stream.h"
+#include "../heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,24 +18,6 @@
 
 #define MS(n)  ((int64_t) (n) * 1000)
 
-
-static void *
-heap_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-    return calloc(1, size);
-}
-
-
-static void
-heap_free(void *ctx, void *p)
-{
-    (void) ctx;
-    free(p);
-}
-
-
-static const cr_env_t  env = { heap_alloc, heap_free, NULL, NULL };
 
 static const cr_rtp_stream_config_t  usual = {
     .clock_rate = 90000,
@@ -69,7 +52,7 @@ reports_follow_rfc_3550(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 0x1234);
+    s = cr_rtp_stream_create(&heap_env, &usual, 0x1234);
     cr_rtp_stream_report(s, 0, &block);
     assert_int_equal(block.ssrc, 0x1234);
     assert_int_equal(block.highest_seq, 0);
@@ -132,7 +115,7 @@ jitter_converges_on_the_mean_difference(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&heap_env, &usual, 1);
 
     for (i = 0; i < 500; i++) {
         /* each is 4 ms off the one before */

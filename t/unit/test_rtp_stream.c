@@ -7,58 +7,18 @@
 
 
 #include "rtp/stream.h"
+#include "env.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
 
 #define MS(n)  ((int64_t) (n) * 1000)
 
 
-typedef struct {
-    long  live;
-    long  calls;
-    long  fail_at;              /* the call that fails; 0: none */
-} counter_t;
-
-
-static void *
-counted_alloc(void *ctx, size_t size)
-{
-    counter_t  *c = ctx;
-
-    if (++c->calls == c->fail_at) {
-        return NULL;
-    }
-
-    c->live++;
-    return calloc(1, size);
-}
-
-
-static void
-counted_free(void *ctx, void *p)
-{
-    counter_t  *c = ctx;
-
-    if (p != NULL) {
-        c->live--;
-    }
-
-    free(p);
-}
-
-
-static counter_t  counter;
-
-static const cr_env_t  env = {
-    .alloc = counted_alloc,
-    .free = counted_free,
-    .ctx = &counter
-};
+static test_env_t  memory;
 
 static const cr_rtp_stream_config_t  usual = {
     .clock_rate = 90000,
@@ -75,7 +35,7 @@ static int
 setup(void **state)
 {
     (void) state;
-    memset(&counter, 0, sizeof(counter));
+    test_env_init(&memory, 1);
     return 0;
 }
 
@@ -84,7 +44,7 @@ static int
 teardown(void **state)
 {
     (void) state;
-    assert_int_equal(counter.live, 0);
+    assert_int_equal(memory.live, 0);
     return 0;
 }
 
@@ -156,9 +116,9 @@ packets_in_order_pass_through_without_memory(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     assert_non_null(s);
-    before = counter.calls;
+    before = memory.calls;
 
     for (i = 0; i < 200000; i++) {
         rtp = packet((uint16_t) (65000 + i), i * 3000);
@@ -178,7 +138,7 @@ packets_in_order_pass_through_without_memory(void **state)
         assert_true(cr_rtp_stream_deadline(s) == INT64_MAX);
     }
 
-    assert_int_equal(counter.calls, before);
+    assert_int_equal(memory.calls, before);
     assert_int_equal(cr_rtp_stream_stats(s)->received, 200000);
     assert_int_equal(cr_rtp_stream_stats(s)->bytes, 800000);
     assert_int_equal(cr_rtp_stream_stats(s)->lost, 0);
@@ -195,7 +155,7 @@ a_hole_is_asked_for_and_filled(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
 
     assert_int_equal(push(s, 65534, MS(0)), CR_OK);
     assert_packet(s, 65534, MS(0));
@@ -247,7 +207,7 @@ nacks_are_a_floor_apart_however_short_the_rtt(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 1, 0);
     assert_packet(s, 1, 0);
     push(s, 3, 0);
@@ -266,7 +226,7 @@ many_holes_are_asked_for_in_several_calls(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 1000, 0);
     assert_packet(s, 1000, 0);
     push(s, 1301, 0);
@@ -293,7 +253,7 @@ a_hole_is_given_up_in_time_and_what_comes_later_declined(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 10, MS(0));
     assert_packet(s, 10, MS(0));
     push(s, 12, MS(1));
@@ -335,7 +295,7 @@ without_nack_the_deadline_is_giving_up(void **state)
 
     (void) state;
     config.nack = false;
-    s = cr_rtp_stream_create(&env, &config, 1);
+    s = cr_rtp_stream_create(&memory.env, &config, 1);
     push(s, 1, MS(0));
     assert_packet(s, 1, MS(0));
     push(s, 3, MS(4));
@@ -355,7 +315,7 @@ the_window_forces_the_oldest_holes(void **state)
 
     (void) state;
     config.packets_max = 16;
-    s = cr_rtp_stream_create(&env, &config, 1);
+    s = cr_rtp_stream_create(&memory.env, &config, 1);
     push(s, 0, 0);
     assert_packet(s, 0, 0);
 
@@ -386,7 +346,7 @@ held_bytes_are_bounded(void **state)
 
     (void) state;
     config.bytes_max = 2048;
-    s = cr_rtp_stream_create(&env, &config, 1);
+    s = cr_rtp_stream_create(&memory.env, &config, 1);
     push(s, 0, 0);
     assert_packet(s, 0, 0);
 
@@ -399,14 +359,14 @@ held_bytes_are_bounded(void **state)
     }
 
     assert_int_equal(cr_rtp_stream_stats(s)->given_up, 1);
-    assert_true(counter.live < 20);
+    assert_true(memory.live < 20);
 
     /* nobody pops: memory stays bounded all the same */
     for (i = 301; i < 800; i++) {
         push(s, (uint16_t) i, i);
     }
 
-    assert_true(counter.live < 40);
+    assert_true(memory.live < 40);
     cr_rtp_stream_destroy(s);
 }
 
@@ -421,7 +381,7 @@ packets_left_unpopped_are_kept(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
 
     for (i = 0; i < 10; i++) {
         rtp = packet((uint16_t) (65530 + i), i);
@@ -456,7 +416,7 @@ padding_only_packets_count_as_packets(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 1, 0);
     assert_packet(s, 1, 0);
 
@@ -487,7 +447,7 @@ an_outage_longer_than_the_window_is_counted(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 100, MS(0));
     assert_packet(s, 100, MS(0));
     push(s, 102, MS(1));
@@ -524,7 +484,7 @@ a_new_numbering_is_taken_after_two_packets(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 40000, MS(0));
     assert_packet(s, 40000, MS(0));
     push(s, 40002, MS(1));
@@ -569,7 +529,7 @@ old_packets_sent_again_are_no_new_numbering(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
 
     for (i = 0; i < 5000; i++) {
         push(s, (uint16_t) i, MS(i));
@@ -593,7 +553,7 @@ flush_drains_what_is_held(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     cr_rtp_stream_flush(s);
     assert_nothing(s, 0);
     assert_true(cr_rtp_stream_deadline(s) == INT64_MAX);
@@ -632,12 +592,12 @@ any_allocation_may_fail(void **state)
     (void) state;
 
     for (n = 1; n < 250; n++) {
-        counter.calls = 0;
-        counter.fail_at = n;
+        memory.calls = 0;
+        memory.fail_at = n;
 
-        s = cr_rtp_stream_create(&env, &usual, 1);
+        s = cr_rtp_stream_create(&memory.env, &usual, 1);
         if (s == NULL) {
-            assert_int_equal(counter.live, 0);
+            assert_int_equal(memory.live, 0);
             continue;
         }
 
@@ -664,7 +624,7 @@ any_allocation_may_fail(void **state)
                                       + stats->given_up);
         assert_in_range(out, 300, 301);
         cr_rtp_stream_destroy(s);
-        assert_int_equal(counter.live, 0);
+        assert_int_equal(memory.live, 0);
     }
 }
 
@@ -676,7 +636,7 @@ a_packet_that_memory_failed_for_is_asked_for_again(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 0, 0);
     assert_packet(s, 0, 0);
     push(s, 2, 0);
@@ -684,7 +644,7 @@ a_packet_that_memory_failed_for_is_asked_for_again(void **state)
     assert_int_equal(push(s, 1, 0), CR_OK);
 
     /* it was left unpopped, and there is no block to copy it to */
-    counter.fail_at = counter.calls + 1;
+    memory.fail_at = memory.calls + 1;
     assert_int_equal(push(s, 6, 0), CR_OK);
     assert_nothing(s, 0);
 
@@ -710,7 +670,7 @@ a_jump_that_nothing_confirms_is_forgotten(void **state)
     cr_rtp_stream_t  *s;
 
     (void) state;
-    s = cr_rtp_stream_create(&env, &usual, 1);
+    s = cr_rtp_stream_create(&memory.env, &usual, 1);
     push(s, 0, 0);
     assert_packet(s, 0, 0);
 

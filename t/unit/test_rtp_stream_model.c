@@ -9,11 +9,11 @@
 
 
 #include "rtp/stream.h"
+#include "env.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
 
@@ -58,25 +58,6 @@ static bool      seen[PACKETS_MAX];         /* handed out, or in a gap */
 static bool      accepted[PACKETS_MAX];     /* push said CR_OK */
 static int64_t   asked_at[PACKETS_MAX];
 static uint32_t  seed;
-static long      blocks;
-
-
-static void *
-heap_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-    blocks++;
-    return calloc(1, size);
-}
-
-
-static void
-heap_free(void *ctx, void *p)
-{
-    (void) ctx;
-    blocks -= p != NULL;
-    free(p);
-}
 
 
 static uint32_t
@@ -281,9 +262,8 @@ simulate(const world_t *w)
     unsigned          i, lost;
     flight_t          f;
     outcome_t         out;
+    test_env_t        env;
     cr_rtp_stream_t  *s;
-
-    const cr_env_t  env = { heap_alloc, heap_free, NULL, NULL };
 
     const cr_rtp_stream_config_t  config = {
         .clock_rate = 90000, .nack = true, .packets_max = w->window,
@@ -293,7 +273,8 @@ simulate(const world_t *w)
 
     const cr_rtp_stream_stats_t  *stats;
 
-    s = cr_rtp_stream_create(&env, &config, 1);
+    test_env_init(&env, 1);
+    s = cr_rtp_stream_create(&env.env, &config, 1);
     assert_non_null(s);
     memset(seen, 0, sizeof(seen));
     memset(accepted, 0, sizeof(accepted));
@@ -364,7 +345,7 @@ simulate(const world_t *w)
                                   + stats->given_up);
 
     cr_rtp_stream_destroy(s);
-    assert_int_equal(blocks, 0);
+    assert_int_equal(env.live, 0);
 
     return out;
 }

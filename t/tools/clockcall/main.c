@@ -12,6 +12,7 @@
  */
 
 #include "call.h"
+#include "../../heap.h"
 
 
 #define MS(n)       ((int64_t) (n) * 1000)
@@ -42,24 +43,6 @@ static const scenario_t  scenarios[] = {
     { .id = "late", .ppm = { 100, 100 }, .ntp_ppm = -100,
       .delay_us = MS(20), .joins_us = S(120) },
 };
-
-
-static void *
-call_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-call_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
-}
 
 
 static void
@@ -114,7 +97,7 @@ main(int argc, char **argv)
     media_t            media[2];
     sender_t           p;
     cr_dtls_cert_t    *certs[2];
-    const cr_env_t     env = { call_alloc, call_free, call_random, NULL };
+    const cr_env_t     env = { heap_alloc, heap_free, call_random, NULL };
 
     if (argc != 4 + (int) (sizeof(scenarios) / sizeof(scenarios[0]))) {
         sender_die("usage: clockcall SECONDS FOLDER VIDEO.ivf SOUND.ogg ...");

@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "floor.h"
 #include "srtp/srtp.h"
+#include "../../heap.h"
 
 
 #define BATCH     32
@@ -61,27 +62,6 @@ on_signal(int sig)
 }
 
 
-static void *
-env_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-env_free(void *ctx, void *ptr)
-{
-    (void) ctx;
-
-    free(ptr);
-}
-
-
-static const cr_env_t  env = { env_alloc, env_free, NULL, NULL };
-
-
 static bool
 floor_open(const char *folder)
 {
@@ -100,7 +80,7 @@ floor_open(const char *folder)
         s = &sessions[i];
 
         floor_keys(i, &keys);
-        s->srtp = cr_srtp_create(&env, &keys);
+        s->srtp = cr_srtp_create(&heap_env, &keys);
 
         snprintf(path, sizeof(path), "%s/%u", folder, i);
         s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);

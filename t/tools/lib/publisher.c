@@ -6,24 +6,7 @@
 #include <openssl/rand.h>
 
 #include "publisher.h"
-
-
-static void *
-env_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return calloc(1, size);
-}
-
-
-static void
-env_free(void *ctx, void *ptr)
-{
-    (void) ctx;
-
-    free(ptr);
-}
+#include "../../heap.h"
 
 
 static void
@@ -61,7 +44,7 @@ publisher_init(publisher_t *p)
     uint8_t   r[8 * STREAMS + 4];
 
     p->fd = -1;
-    p->env = (cr_env_t) { env_alloc, env_free, env_random, NULL };
+    p->env = (cr_env_t) { heap_alloc, heap_free, env_random, NULL };
     p->random = p->options.seed;
 
     cr_random(&p->env, r, sizeof(r));
