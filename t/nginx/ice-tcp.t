@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Fixtures qw(vp8_ivf h264_annexb opus_ogg);
+use CallRecorder::Journal;
 use CallRecorder::Loss;
 use CallRecorder::Recorder;
 use CallRecorder::Stun;
@@ -112,7 +113,7 @@ sub recorded
     }
 
     cmp_ok($r{a}{sent}, '>', 30 * ($seconds - 1), "$name: many were sent");
-    is(scalar(CallRecorder::Loss::records($nginx, $call, $id, 'gap')), 0,
+    is(scalar(CallRecorder::Journal::records($nginx, $call, $id, 'gap')), 0,
         "$name: without a gap");
 
     return substr $nginx->error_log, $seen;

@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Fixtures qw(h264_annexb opus_ogg vp8_ivf);
+use CallRecorder::Journal;
 use CallRecorder::Loss;
 use CallRecorder::Whip;
 use List::Util qw(sum0);
@@ -115,13 +116,13 @@ subtest '10 % loss at 100 ms costs nothing' => sub {
     # but the very last frame may lack its end, which nothing tells of
     is(join(' ', map { "$_->{track}: $_->{fromMs}-$_->{toMs} $_->{packets}" }
         grep { $_->{packets} != 0 }
-        CallRecorder::Loss::records($nginx, 'lossy', $lossy->{id}, 'gap')),
+        CallRecorder::Journal::records($nginx, 'lossy', $lossy->{id}, 'gap')),
         '', 'the journal has no gap');
 };
 
 
 subtest 'what is lost for good is in the journal, packet by packet' => sub {
-    my @gaps = CallRecorder::Loss::records($nginx, 'hopeless',
+    my @gaps = CallRecorder::Journal::records($nginx, 'hopeless',
         $hopeless->{id}, 'gap');
 
     cmp_ok($hopeless->{network}{missing}, '>', 20, 'packets are missing');

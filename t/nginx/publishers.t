@@ -11,6 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use CallRecorder::Journal;
 use CallRecorder::Media qw(run);
 use CallRecorder::Whip;
 use File::Temp qw(tempdir);
@@ -115,28 +116,11 @@ sub ended
 }
 
 
-sub journal
-{
-    my ($id) = @_;
-
-    return map { decode_json($_) } grep { /\S/ } split /\n/,
-        $nginx->slurp("records/room/$id/journal.ndjson");
-}
-
-# Records of one kind and participant; sessions are told apart by join.
+# Records of one kind and participant.
 
 sub records
 {
-    my ($id, $ev, $name) = @_;
-
-    my @all = journal($id);
-    my %whose = map { $_->{sessionId} => $_->{participantId} }
-        grep { $_->{ev} eq 'join' } @all;
-
-    return grep {
-        $_->{ev} eq $ev
-        && (!defined $name || $whose{ $_->{sessionId} } eq $name)
-    } @all;
+    return CallRecorder::Journal::records($nginx, 'room', @_);
 }
 
 sub file

@@ -9,6 +9,7 @@ package CallRecorder::Loss;
 use strict;
 use warnings;
 
+use CallRecorder::Journal qw(records);
 use CallRecorder::Mkv;
 use CallRecorder::Nginx;
 use CallRecorder::Recorder;
@@ -124,23 +125,6 @@ sub api
 
     return decode_json($res->{body})->{data}
         // die "$method $what: $res->{status} $res->{body}\n";
-}
-
-
-# The journal's records of a kind, of one participant if a name is given.
-sub records
-{
-    my ($nginx, $call, $id, $ev, $name) = @_;
-
-    my @all = map { decode_json($_) } grep { /\S/ } split /\n/,
-        $nginx->slurp("records/$call/$id/journal.ndjson");
-    my %whose = map { $_->{sessionId} => $_->{participantId} }
-        grep { $_->{ev} eq 'join' } @all;
-
-    return grep {
-        $_->{ev} eq $ev
-        && (!defined $name || $whose{ $_->{sessionId} } eq $name)
-    } @all;
 }
 
 

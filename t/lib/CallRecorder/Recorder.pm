@@ -15,6 +15,7 @@ package CallRecorder::Recorder;
 use strict;
 use warnings;
 
+use CallRecorder::Journal;
 use File::Basename qw(basename);
 use File::Copy qw(copy);
 use JSON::PP ();
@@ -173,9 +174,7 @@ sub journal
 {
     my ($self, $id) = @_;
 
-    my $text = $self->slurp("records/$self->{call}/$id/journal.ndjson");
-
-    return map { $json->decode($_) } grep { length } split /\n/, $text;
+    return CallRecorder::Journal::journal($self, $self->{call}, $id);
 }
 
 
