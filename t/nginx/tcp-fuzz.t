@@ -15,7 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Disk;
-use CallRecorder::Fuzz qw(bytes datagram mutated);
+use CallRecorder::Fuzz qw(bytes datagram mutated survived);
 use CallRecorder::Stun;
 use CallRecorder::Whip;
 use IO::Select;
@@ -139,19 +139,7 @@ cmp_ok($got, '<=', $sent, "$sent bytes sent there, $got got");
 
 # and the call
 
-my $log = $rec->error_log;
-
-unlike($log, qr/exited on signal/, 'no worker has died');
-cmp_ok(scalar(() = $log =~ /\[(?:notice|warn|error|crit|alert)\]/g), '<', 60,
-    'the log says little above info');
-
-$rec->stop_recording;
-is($rec->wait_status($id, 'completed')->{status}, 'completed',
-    'the recording is completed');
-is((grep { $_->{ev} =~ /^(?:gap|interruption)$/ } $rec->journal($id)), 0,
-    'nothing is missing in it');
-is((grep { $_->{ev} eq 'leave' && $_->{reason} ne 'stop' }
-    $rec->journal($id)), 0, 'the session has outlived all this');
+survived($rec, $id);
 
 $rec->leave($pub);
 $rec->stop;

@@ -6,14 +6,16 @@ package CallRecorder::Fuzz;
 #
 #     CallRecorder::Fuzz::known(ufrag => ..., theirs => ...);
 #     my $data = datagram();
+#     survived($rec, $id);
 
 use strict;
 use warnings;
 
 use CallRecorder::Stun;
 use Exporter 'import';
+use Test::More;
 
-our @EXPORT_OK = qw(bytes datagram mutated);
+our @EXPORT_OK = qw(bytes datagram mutated survived);
 
 my $known;
 
@@ -95,5 +97,25 @@ sub datagram
     return $make{ $kinds[rand @kinds] }->();
 }
 
+
+# The recorder and the call that it recorded meanwhile are none the worse.
+sub survived
+{
+    my ($rec, $id) = @_;
+
+    my $log = $rec->error_log;
+
+    unlike($log, qr/exited on signal/, 'no worker has died');
+    cmp_ok(scalar(() = $log =~ /\[(?:notice|warn|error|crit|alert)\]/g), '<',
+        60, 'the log says little above info');
+
+    $rec->stop_recording;
+    is($rec->wait_status($id, 'completed')->{status}, 'completed',
+        'the recording is completed');
+    is((grep { $_->{ev} =~ /^(?:gap|interruption)$/ } $rec->journal($id)), 0,
+        'nothing is missing in it');
+    is((grep { $_->{ev} eq 'leave' && $_->{reason} ne 'stop' }
+        $rec->journal($id)), 0, 'the session has outlived all this');
+}
 
 1;
