@@ -2,9 +2,10 @@
 /*
  * Copyright (C) The call recorder authors
  *
- * RFC 3339 section 5.6 date-times without the C library's time zones.
+ * The times of journals and statuses.
  */
 
+#include "base/date.h"
 #include "recording/journal.h"
 
 #include <stdio.h>
@@ -16,10 +17,6 @@
 #define CR_AT_MAX  253402300799999       /* 9999-12-31T23:59:59.999Z */
 
 #define CR_DAY_MS  86400000
-
-
-static int64_t cr_time_days(int64_t year, int64_t month, int64_t day);
-static int64_t cr_time_digits(const char *p, unsigned n);
 
 
 void
@@ -44,10 +41,7 @@ cr_journal_time_format(int64_t at_ms, char at[CR_JOURNAL_AT_SIZE])
         days--;
     }
 
-    /*
-     * Days since 0000-03-01 in eras of 400 years: with the leap day last in
-     * the year, the months' lengths fit one line (153 days in 5 months).
-     */
+    /* days since 0000-03-01 in eras of 400 years, as base/date.c has them */
 
     days += 719468;
     era = (days >= 0 ? days : days - 146096) / 146097;
@@ -71,67 +65,9 @@ cr_journal_time_format(int64_t at_ms, char at[CR_JOURNAL_AT_SIZE])
 cr_status_e
 cr_journal_time_parse(const char *at, size_t len, int64_t *at_ms)
 {
-    size_t       i;
-    int64_t      day, hour, min, month, ms, sec, year;
-    const char  *form = "dddd-dd-ddTdd:dd:dd.dddZ";
-
-    if (len != CR_JOURNAL_AT_SIZE - 1) {
+    if (len != CR_JOURNAL_AT_SIZE - 1 || at[19] != '.' || at[23] != 'Z') {
         return CR_INVALID;
     }
 
-    for (i = 0; i < len; i++) {
-        if (form[i] == 'd' ? (at[i] < '0' || at[i] > '9')
-                           : at[i] != form[i])
-        {
-            return CR_INVALID;
-        }
-    }
-
-    year = cr_time_digits(at, 4);
-    month = cr_time_digits(at + 5, 2);
-    day = cr_time_digits(at + 8, 2);
-    hour = cr_time_digits(at + 11, 2);
-    min = cr_time_digits(at + 14, 2);
-    sec = cr_time_digits(at + 17, 2);
-    ms = cr_time_digits(at + 20, 3);
-
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23
-        || min > 59 || sec > 60)
-    {
-        return CR_INVALID;
-    }
-
-    *at_ms = cr_time_days(year, month, day) * CR_DAY_MS + hour * 3600000
-             + min * 60000 + sec * 1000 + ms;
-
-    return CR_OK;
-}
-
-
-/* Days since 1970-01-01, by the same eras. */
-static int64_t
-cr_time_days(int64_t year, int64_t month, int64_t day)
-{
-    int64_t  doe, doy, era, yoe;
-
-    year -= (month <= 2);
-    era = (year >= 0 ? year : year - 399) / 400;
-    yoe = year - era * 400;
-    doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-
-    return era * 146097 + doe - 719468;
-}
-
-
-static int64_t
-cr_time_digits(const char *p, unsigned n)
-{
-    int64_t  v;
-
-    for (v = 0; n > 0; n--) {
-        v = v * 10 + (*p++ - '0');
-    }
-
-    return v;
+    return cr_date_parse(at, len, at_ms);
 }

@@ -3,12 +3,12 @@
  * Copyright (C) The call recorder authors
  */
 
+#include "base/date.h"
 #include "s3/credentials.h"
 #include "s3/xml.h"
 
 #include <jansson.h>
 #include <openssl/crypto.h>
-#include <time.h>
 
 
 #define CR_S3_RENEW_MAX  900        /* seconds before they expire */
@@ -28,7 +28,8 @@ static cr_status_e cr_s3_credentials_copy(char *to, size_t max,
     const char *text, size_t len);
 static cr_status_e cr_s3_sts_element(void *ctx, unsigned depth,
     const char *parent, const char *name, const char *text, size_t len);
-static int64_t cr_s3_digits(const char *p, unsigned n);
+static cr_status_e cr_s3_credentials_expire(cr_s3_credentials_t *c,
+    const char *text, size_t len);
 
 
 cr_status_e
@@ -84,7 +85,7 @@ cr_s3_credentials_json(const char *text, size_t len, cr_s3_credentials_t *c,
     }
 
     if (rc == CR_OK && expires[0] != '\0') {
-        rc = cr_s3_date_parse(expires, strlen(expires), &c->expires);
+        rc = cr_s3_credentials_expire(c, expires, strlen(expires));
     }
 
     json_decref(json);
@@ -291,69 +292,6 @@ cr_s3_credentials_renew(const cr_s3_credentials_t *c, int64_t now)
 }
 
 
-cr_status_e
-cr_s3_date_parse(const char *text, size_t len, int64_t *at)
-{
-    size_t       i;
-    int64_t      offset;
-    struct tm    tm;
-    const char  *form = "dddd-dd-ddTdd:dd:dd";
-
-    if (len < 20) {
-        return CR_INVALID;
-    }
-
-    for (i = 0; i < 19; i++) {
-        if (form[i] == 'd' ? (text[i] < '0' || text[i] > '9')
-                           : text[i] != form[i])
-        {
-            return CR_INVALID;
-        }
-    }
-
-    memset(&tm, 0, sizeof(tm));
-
-    tm.tm_year = (int) cr_s3_digits(text, 4) - 1900;
-    tm.tm_mon = (int) cr_s3_digits(text + 5, 2) - 1;
-    tm.tm_mday = (int) cr_s3_digits(text + 8, 2);
-    tm.tm_hour = (int) cr_s3_digits(text + 11, 2);
-    tm.tm_min = (int) cr_s3_digits(text + 14, 2);
-    tm.tm_sec = (int) cr_s3_digits(text + 17, 2);
-
-    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31
-        || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
-    {
-        return CR_INVALID;
-    }
-
-    if (text[i] == '.') {
-        for (i++; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
-            /* void */
-        }
-    }
-
-    offset = 0;
-
-    if (i + 1 == len && text[i] == 'Z') {
-        /* UTC */
-
-    } else if (i + 6 == len && (text[i] == '+' || text[i] == '-')
-               && text[i + 3] == ':')
-    {
-        offset = (cr_s3_digits(text + i + 1, 2) * 60
-                  + cr_s3_digits(text + i + 4, 2)) * 60;
-        offset = (text[i] == '+') ? offset : -offset;
-
-    } else {
-        return CR_INVALID;
-    }
-
-    *at = (int64_t) timegm(&tm) - offset;
-
-    return CR_OK;
-}
-
-
 /* Depth 3: Response, Result, Credentials, and what is in it. */
 
 static cr_status_e
@@ -388,7 +326,7 @@ cr_s3_sts_element(void *ctx, unsigned depth, const char *parent,
     }
 
     if (strcmp(name, "Expiration") == 0) {
-        return cr_s3_date_parse(text, len, &c->expires);
+        return cr_s3_credentials_expire(c, text, len);
     }
 
     return CR_OK;
@@ -475,19 +413,17 @@ cr_s3_credentials_copy(char *to, size_t max, const char *text, size_t len)
 }
 
 
-static int64_t
-cr_s3_digits(const char *p, unsigned n)
+static cr_status_e
+cr_s3_credentials_expire(cr_s3_credentials_t *c, const char *text, size_t len)
 {
-    int64_t  v;
+    int64_t      at_ms;
+    cr_status_e  rc;
 
-    for (v = 0; n > 0; n--) {
+    rc = cr_date_parse(text, len, &at_ms);
 
-        if (*p < '0' || *p > '9') {
-            return 0;
-        }
-
-        v = v * 10 + (*p++ - '0');
+    if (rc == CR_OK) {
+        c->expires = at_ms / 1000;
     }
 
-    return v;
+    return rc;
 }

@@ -60,8 +60,5 @@ cr_s3_keys_t cr_s3_credentials_keys(const cr_s3_credentials_t *c);
  */
 int64_t cr_s3_credentials_renew(const cr_s3_credentials_t *c, int64_t now);
 
-/* RFC 3339 section 5.6, with or without fraction; seconds since 1970. */
-cr_status_e cr_s3_date_parse(const char *text, size_t len, int64_t *at);
-
 
 #endif /* CR_S3_CREDENTIALS_H */

@@ -245,35 +245,6 @@ they_are_renewed_before_they_expire(void **state)
 
 
 static void
-date(const char *text, int64_t expected)
-{
-    int64_t  at = -1;
-
-    assert_int_equal(cr_s3_date_parse(text, strlen(text), &at),
-                     expected == -1 ? CR_INVALID : CR_OK);
-    assert_true(at == expected);
-}
-
-
-static void
-dates_have_zones_and_fractions(void **state)
-{
-    (void) state;
-
-    date("1970-01-01T00:00:00Z", 0);
-    date("2026-11-22T23:00:00Z", 1795388400);
-    date("2026-11-22T23:00:00.123456Z", 1795388400);
-    date("2026-11-23T00:30:00+01:30", 1795388400);
-    date("2026-11-22T21:00:00-02:00", 1795388400);
-    date("2026-11-22T23:00:00", -1);
-    date("2026-11-22 23:00:00Z", -1);
-    date("2026-13-22T23:00:00Z", -1);
-    date("2026-11-22T23:00:00.Zx", -1);
-    date("2026-11-22T23:00:00+0130", -1);
-}
-
-
-static void
 the_form_for_sts_is_encoded(void **state)
 {
     uint8_t      buf[512];
@@ -303,7 +274,6 @@ main(void)
         cmocka_unit_test(sts_has_credentials),
         cmocka_unit_test(a_profile_has_credentials),
         cmocka_unit_test(they_are_renewed_before_they_expire),
-        cmocka_unit_test(dates_have_zones_and_fractions),
         cmocka_unit_test(the_form_for_sts_is_encoded),
     };
 
