@@ -27,8 +27,9 @@ typedef struct {
     uint32_t               number;     /* of the part before */
     cr_s3_error_t         *error;
 
-    char                  *upload_id;
-    char                  *etag;
+    const char            *leaf;       /* below the root, the one wanted */
+    char                  *text;       /* of the leaf */
+    size_t                 text_max;
     cr_s3_parts_page_t    *parts;
     cr_s3_uploads_page_t  *uploads;
 
@@ -42,13 +43,17 @@ typedef struct {
 
 static cr_status_e cr_s3_answer(cr_s3_answer_t *a, const char *xml,
     size_t len);
+static cr_status_e cr_s3_answer_leaf(cr_s3_answer_t *a, const char *xml,
+    size_t len);
 static cr_status_e cr_s3_answer_element(void *ctx, unsigned depth,
     const char *parent, const char *name, const char *text, size_t len);
 static cr_status_e cr_s3_answer_part(cr_s3_answer_t *a, const char *name,
     const char *text, size_t len);
 static cr_status_e cr_s3_answer_upload(cr_s3_answer_t *a, const char *name,
     const char *text, size_t len);
-static cr_status_e cr_s3_answer_page(cr_s3_answer_t *a, const char *name,
+static cr_status_e cr_s3_answer_parts(cr_s3_answer_t *a, const char *name,
+    const char *text, size_t len);
+static cr_status_e cr_s3_answer_uploads(cr_s3_answer_t *a, const char *name,
     const char *text, size_t len);
 static void cr_s3_answer_error(cr_s3_answer_t *a, const char *name,
     const char *text, size_t len);
@@ -64,17 +69,15 @@ cr_status_e
 cr_s3_initiate_parse(const char *xml, size_t len,
     char upload_id[CR_S3_UPLOAD_ID_MAX + 1], cr_s3_error_t *error)
 {
-    cr_status_e     rc;
     cr_s3_answer_t  a = { 0 };
 
     a.root = "InitiateMultipartUploadResult";
-    a.upload_id = upload_id;
+    a.leaf = "UploadId";
+    a.text = upload_id;
+    a.text_max = CR_S3_UPLOAD_ID_MAX;
     a.error = error;
-    upload_id[0] = '\0';
 
-    rc = cr_s3_answer(&a, xml, len);
-
-    return (rc == CR_OK && upload_id[0] == '\0') ? CR_INVALID : rc;
+    return cr_s3_answer_leaf(&a, xml, len);
 }
 
 
@@ -82,17 +85,15 @@ cr_status_e
 cr_s3_complete_parse(const char *xml, size_t len,
     char etag[CR_S3_ETAG_MAX + 1], cr_s3_error_t *error)
 {
-    cr_status_e     rc;
     cr_s3_answer_t  a = { 0 };
 
     a.root = "CompleteMultipartUploadResult";
-    a.etag = etag;
+    a.leaf = "ETag";
+    a.text = etag;
+    a.text_max = CR_S3_ETAG_MAX;
     a.error = error;
-    etag[0] = '\0';
 
-    rc = cr_s3_answer(&a, xml, len);
-
-    return (rc == CR_OK && etag[0] == '\0') ? CR_INVALID : rc;
+    return cr_s3_answer_leaf(&a, xml, len);
 }
 
 
@@ -240,6 +241,19 @@ cr_s3_answer(cr_s3_answer_t *a, const char *xml, size_t len)
 
 
 static cr_status_e
+cr_s3_answer_leaf(cr_s3_answer_t *a, const char *xml, size_t len)
+{
+    cr_status_e  rc;
+
+    a->text[0] = '\0';
+
+    rc = cr_s3_answer(a, xml, len);
+
+    return (rc == CR_OK && a->text[0] == '\0') ? CR_INVALID : rc;
+}
+
+
+static cr_status_e
 cr_s3_answer_element(void *ctx, unsigned depth, const char *parent,
     const char *name, const char *text, size_t len)
 {
@@ -259,11 +273,20 @@ cr_s3_answer_element(void *ctx, unsigned depth, const char *parent,
             return CR_OK;
         }
 
-        if (strcmp(parent, a->root) == 0) {
-            return cr_s3_answer_page(a, name, text, len);
+        if (strcmp(parent, a->root) != 0) {
+            return CR_OK;
         }
 
-        return CR_OK;
+        if (a->parts != NULL) {
+            return cr_s3_answer_parts(a, name, text, len);
+        }
+
+        if (a->uploads != NULL) {
+            return cr_s3_answer_uploads(a, name, text, len);
+        }
+
+        return (a->leaf != NULL && strcmp(name, a->leaf) == 0)
+               ? cr_s3_answer_copy(a->text, a->text_max, text, len) : CR_OK;
 
     case 2:
 
@@ -286,61 +309,57 @@ cr_s3_answer_element(void *ctx, unsigned depth, const char *parent,
 /* What is directly below the root; an entry ends here as well. */
 
 static cr_status_e
-cr_s3_answer_page(cr_s3_answer_t *a, const char *name, const char *text,
+cr_s3_answer_parts(cr_s3_answer_t *a, const char *name, const char *text,
     size_t len)
 {
     uint64_t     n;
     unsigned     present;
     cr_status_e  rc;
 
-    if (a->upload_id != NULL && strcmp(name, "UploadId") == 0) {
-        return cr_s3_answer_copy(a->upload_id, CR_S3_UPLOAD_ID_MAX, text, len);
-    }
+    if (strcmp(name, "Part") == 0) {
+        present = a->present;
+        a->present = 0;
 
-    if (a->etag != NULL && strcmp(name, "ETag") == 0) {
-        return cr_s3_answer_copy(a->etag, CR_S3_ETAG_MAX, text, len);
-    }
-
-    present = a->present;
-
-    if (a->parts != NULL) {
-
-        if (strcmp(name, "Part") == 0) {
-            a->present = 0;
-
-            if (present != (CR_S3_PRESENT_NUMBER|CR_S3_PRESENT_ETAG
-                            |CR_S3_PRESENT_SIZE)
-                || a->part.number <= a->number)
-            {
-                return CR_INVALID;
-            }
-
-            if (a->entries++ == CR_S3_LIST_MAX) {
-                return CR_LIMIT;
-            }
-
-            a->number = a->part.number;
-
-            return a->on_part(a->ctx, &a->part);
+        if (present != (CR_S3_PRESENT_NUMBER|CR_S3_PRESENT_ETAG
+                        |CR_S3_PRESENT_SIZE)
+            || a->part.number <= a->number)
+        {
+            return CR_INVALID;
         }
 
-        if (strcmp(name, "IsTruncated") == 0) {
-            a->parts->truncated = (strcmp(text, "true") == 0);
-
-        } else if (strcmp(name, "NextPartNumberMarker") == 0 && len != 0) {
-            rc = cr_s3_answer_number(&n, CR_S3_PART_NUMBER_MAX, text, len);
-            a->parts->next = (uint32_t) n;
-            return rc;
+        if (a->entries++ == CR_S3_LIST_MAX) {
+            return CR_LIMIT;
         }
 
+        a->number = a->part.number;
+
+        return a->on_part(a->ctx, &a->part);
+    }
+
+    if (strcmp(name, "IsTruncated") == 0) {
+        a->parts->truncated = (strcmp(text, "true") == 0);
         return CR_OK;
     }
 
-    if (a->uploads == NULL) {
-        return CR_OK;
+    if (strcmp(name, "NextPartNumberMarker") == 0 && len != 0) {
+        rc = cr_s3_answer_number(&n, CR_S3_PART_NUMBER_MAX, text, len);
+        a->parts->next = (uint32_t) n;
+        return rc;
     }
+
+    return CR_OK;
+}
+
+
+static cr_status_e
+cr_s3_answer_uploads(cr_s3_answer_t *a, const char *name, const char *text,
+    size_t len)
+{
+    unsigned               present;
+    cr_s3_uploads_page_t  *page = a->uploads;
 
     if (strcmp(name, "Upload") == 0) {
+        present = a->present;
         a->present = 0;
 
         if (present != (CR_S3_PRESENT_KEY|CR_S3_PRESENT_ID)) {
@@ -355,18 +374,17 @@ cr_s3_answer_page(cr_s3_answer_t *a, const char *name, const char *text,
     }
 
     if (strcmp(name, "IsTruncated") == 0) {
-        a->uploads->truncated = (strcmp(text, "true") == 0);
+        page->truncated = (strcmp(text, "true") == 0);
         return CR_OK;
     }
 
     if (strcmp(name, "NextKeyMarker") == 0) {
-        return cr_s3_answer_copy(a->uploads->next_key, CR_S3_KEY_MAX, text,
-                                 len);
+        return cr_s3_answer_copy(page->next_key, CR_S3_KEY_MAX, text, len);
     }
 
     if (strcmp(name, "NextUploadIdMarker") == 0) {
-        return cr_s3_answer_copy(a->uploads->next_upload_id,
-                                 CR_S3_UPLOAD_ID_MAX, text, len);
+        return cr_s3_answer_copy(page->next_upload_id, CR_S3_UPLOAD_ID_MAX,
+                                 text, len);
     }
 
     return CR_OK;
