@@ -191,6 +191,7 @@ struct ngx_rtc_session_s {
     unsigned                 busy:1;          /* within the peer's code */
     unsigned                 refused:1;       /* the engine has no place */
     unsigned                 closed:1;
+    unsigned                 forgotten:1;     /* by the directory */
     unsigned                 tcp:1;           /* what media came over */
     unsigned                 tcp_said:1;      /* the log knows */
 };

@@ -281,7 +281,15 @@ ngx_rtc_session_sweep(ngx_rtc_conf_t *rcf)
             s = ngx_queue_data(q, ngx_rtc_session_t, queue);
 
             if (ngx_rtc_dir_get(rcf, s->info.session_id, &rec) != NGX_OK) {
-                ngx_rtc_session_end(rcf, s);
+
+                /* the message about it may still be on its way */
+
+                if (s->forgotten) {
+                    ngx_rtc_session_end(rcf, s);
+
+                } else {
+                    s->forgotten = 1;
+                }
 
             } else if (ngx_strcmp(rec.ufrag, s->ufrag) != 0) {
                 ngx_rtc_session_restarted(s, &rec);

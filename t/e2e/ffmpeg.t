@@ -45,12 +45,9 @@ subtest 'on a clean way' => sub {
     my ($id, $end) = publish();
     my $got = recorded($rec, $id, 'ffmpeg');
 
-    # FFmpeg says that it leaves right behind its last packet, 20 ms of sound
-
-    my @had = map { $_->[1] } @{ $got->{audio} };
-
-    cmp_ok scalar @had, '>=', @sound - 1, 'all sound is there';
-    is_deeply \@had, [ @sound[0 .. $#had] ], 'as it was sent';
+    # its DELETE comes right behind its last packet
+    is_deeply [ map { $_->[1] } @{ $got->{audio} } ], \@sound,
+        'all sound is there';
     is_deeply [ map { pictures($_) } files($id) ], \@pictures,
         'and all pictures';
     is_deeply [ grep { $_->{ev} eq 'gap' } $rec->journal($id) ], [],
@@ -125,7 +122,8 @@ sub publish
         @end{qw(reason lost recovered given)} = $log =~ /ended:\ (\S+), .*?
             lost:\ (\d+),\ recovered:\ (\d+),\ given\ up:\ (\d+)/x;
     }, 20), 'its session ends';
-    is $end{reason}, 'closed', 'because it said so' if !$loss;
+    # close_notify may overtake the DELETE on its way to the other worker
+    like $end{reason}, qr/^(?:dtls-)?closed$/, 'because it said so' if !$loss;
 
     $rec->stop_recording;
     is $rec->wait_status($id, 'completed')->{status}, 'completed',
