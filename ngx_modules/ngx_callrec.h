@@ -26,6 +26,14 @@ int64_t ngx_callrec_wall_ms(void);
 /* malloc(), free() and RAND_bytes() for src/. */
 extern const cr_env_t  ngx_callrec_env;
 
+/*
+ * What the file of a directive holds, without newlines at its end: at least
+ * one byte, at most max with them.  The name becomes one beside nginx.conf.
+ * NGX_ERROR: it was told why.
+ */
+ngx_int_t ngx_callrec_conf_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
+    ngx_str_t *text);
+
 
 /*
  * Messages between the workers, old generations' included, as unix

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_recording_auth_module.h"
+#include "ngx_callrec.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -49,8 +50,6 @@ static char *ngx_http_recording_auth_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_recording_auth_key_file(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static ngx_int_t ngx_http_recording_auth_read_key(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_str_t *key);
 static ngx_int_t ngx_http_recording_auth_check_key(ngx_conf_t *cf,
     ngx_http_recording_auth_loc_conf_t *conf);
 static ngx_int_t ngx_http_recording_auth_check_rsa(ngx_conf_t *cf,
@@ -429,73 +428,12 @@ ngx_http_recording_auth_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK
-        || ngx_http_recording_auth_read_key(cf, &value[1], &alcf->key->value)
-           != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
+    /* a newline at the end, as editors add it, is none of the key */
 
-    return NGX_CONF_OK;
-}
-
-
-/* A newline at the end of the file, as editors add it, is none of the key. */
-
-static ngx_int_t
-ngx_http_recording_auth_read_key(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *key)
-{
-    ssize_t    n;
-    ngx_fd_t   fd;
-    ngx_err_t  err;
-
-    key->data = ngx_pnalloc(cf->pool, NGX_HTTP_RECORDING_AUTH_KEY_MAX);
-    if (key->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
-        return NGX_ERROR;
-    }
-
-    n = ngx_read_fd(fd, key->data, NGX_HTTP_RECORDING_AUTH_KEY_MAX);
-    err = ngx_errno;
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", name);
-    }
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
-                           ngx_read_fd_n " \"%V\" failed", name);
-        return NGX_ERROR;
-    }
-
-    if (n == NGX_HTTP_RECORDING_AUTH_KEY_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key file \"%V\" is too large", name);
-        return NGX_ERROR;
-    }
-
-    while (n > 0 && (key->data[n - 1] == LF || key->data[n - 1] == CR)) {
-        n--;
-    }
-
-    if (n == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key file \"%V\" is empty", name);
-        return NGX_ERROR;
-    }
-
-    key->len = n;
-
-    return NGX_OK;
+    return ngx_callrec_conf_read(cf, &value[1],
+                                 NGX_HTTP_RECORDING_AUTH_KEY_MAX,
+                                 &alcf->key->value) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -31,7 +31,6 @@
 #define NGX_HTTP_S3_ANSWER_MAX  65536    /* bytes, of a credential endpoint */
 
 
-typedef struct ngx_http_s3_fetch_s     ngx_http_s3_fetch_t;
 typedef struct ngx_http_s3_provider_s  ngx_http_s3_provider_t;
 
 /* status 0: there was no answer */
@@ -77,7 +76,6 @@ struct ngx_http_s3_provider_s {
     cr_s3_credentials_t         credentials;
     ngx_queue_t                 waiting;    /* ngx_http_s3_ctx_t */
     ngx_event_t                 timer;
-    ngx_http_s3_fetch_t        *fetch;
     ngx_str_t                   bearer;     /* read, or of IMDSv2 */
     ngx_str_t                   learnt;     /* the instance's role */
     ngx_uint_t                  step;
@@ -151,11 +149,14 @@ char *ngx_http_s3_provider_set(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_http_s3_provider_t *ngx_http_s3_provider_static(ngx_conf_t *cf,
     ngx_str_t *access, ngx_str_t *secret, ngx_str_t *session);
 
+/* A copy, NUL-terminated; workers have an environment of their own. */
+ngx_str_t ngx_http_s3_getenv(ngx_conf_t *cf, const char *name);
+
 
 /* ngx_http_s3_provider.c */
 
 /* Begins to fetch; in each worker. */
-ngx_int_t ngx_http_s3_provider_start(ngx_http_s3_provider_t *p,
+void ngx_http_s3_provider_start(ngx_http_s3_provider_t *p,
     ngx_cycle_t *cycle);
 
 /*
@@ -178,11 +179,11 @@ ngx_int_t ngx_http_s3_url(ngx_conf_t *cf, ngx_http_s3_url_t *url,
 
 /*
  * Sends the request (whole, in memory that lives as long as pool) and calls
- * handler once, not before it returns.  NULL: it could not be begun.
+ * handler once, not before it returns.  NGX_ERROR: it could not be begun.
  */
-ngx_http_s3_fetch_t *ngx_http_s3_fetch(ngx_http_s3_url_t *url,
-    ngx_pool_t *pool, ngx_str_t *request, ngx_msec_t timeout,
-    ngx_http_s3_fetch_pt handler, void *data);
+ngx_int_t ngx_http_s3_fetch(ngx_http_s3_url_t *url, ngx_pool_t *pool,
+    ngx_str_t *request, ngx_msec_t timeout, ngx_http_s3_fetch_pt handler,
+    void *data);
 
 
 extern ngx_module_t  ngx_http_s3_module;

@@ -11,7 +11,7 @@
 #include "ngx_http_s3.h"
 
 
-struct ngx_http_s3_fetch_s {
+typedef struct {
     ngx_http_s3_url_t      *url;
     ngx_peer_connection_t   peer;
     ngx_buf_t               out;
@@ -20,7 +20,7 @@ struct ngx_http_s3_fetch_s {
     ngx_event_t             failed;      /* could not connect: told later */
     ngx_http_s3_fetch_pt    handler;
     void                   *data;
-};
+} ngx_http_s3_fetch_t;
 
 
 static void ngx_http_s3_fetch_failed(ngx_event_t *ev);
@@ -147,7 +147,7 @@ ngx_http_s3_url_tls(ngx_conf_t *cf, ngx_http_s3_url_t *url, ngx_str_t *ca)
 #endif
 
 
-ngx_http_s3_fetch_t *
+ngx_int_t
 ngx_http_s3_fetch(ngx_http_s3_url_t *url, ngx_pool_t *pool,
     ngx_str_t *request, ngx_msec_t timeout, ngx_http_s3_fetch_pt handler,
     void *data)
@@ -159,12 +159,12 @@ ngx_http_s3_fetch(ngx_http_s3_url_t *url, ngx_pool_t *pool,
 
     f = ngx_pcalloc(pool, sizeof(ngx_http_s3_fetch_t));
     if (f == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     f->in.start = ngx_palloc(pool, NGX_HTTP_S3_ANSWER_MAX);
     if (f->in.start == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     f->in.last = f->in.start;
@@ -198,7 +198,7 @@ ngx_http_s3_fetch(ngx_http_s3_url_t *url, ngx_pool_t *pool,
 
         ngx_post_event(&f->failed, &ngx_posted_events);
 
-        return f;
+        return NGX_OK;
     }
 
     c = f->peer.connection;
@@ -216,7 +216,7 @@ ngx_http_s3_fetch(ngx_http_s3_url_t *url, ngx_pool_t *pool,
         ngx_post_event(c->write, &ngx_posted_events);
     }
 
-    return f;
+    return NGX_OK;
 }
 
 

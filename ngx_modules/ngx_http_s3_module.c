@@ -31,8 +31,6 @@ static char *ngx_http_s3_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_s3_secret(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_s3_read_secret(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *value);
 
 
 static ngx_conf_enum_t  ngx_http_s3_signs[] = {
@@ -329,9 +327,7 @@ ngx_http_s3_init_process(ngx_cycle_t *cycle)
     p = smcf->providers.elts;
 
     for (i = 0; i < smcf->providers.nelts; i++) {
-        if (ngx_http_s3_provider_start(p[i], cycle) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        ngx_http_s3_provider_start(p[i], cycle);
     }
 
     return NGX_OK;
@@ -593,22 +589,14 @@ ngx_http_s3_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (value[1].len > 4 && ngx_strncmp(value[1].data, "env:", 4) == 0) {
 
-        text = (u_char *) getenv((char *) value[1].data + 4);
+        *field = ngx_http_s3_getenv(cf, (char *) value[1].data + 4);
 
-        if (text == NULL || *text == '\0') {
+        if (field->len == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\": the environment has no %s",
                                &cmd->name, value[1].data + 4);
             return NGX_CONF_ERROR;
         }
-
-        field->len = ngx_strlen(text);
-        field->data = ngx_pnalloc(cf->pool, field->len + 1);
-        if (field->data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        ngx_memcpy(field->data, text, field->len + 1);
 
     } else if (value[1].len > 5
                && ngx_strncmp(value[1].data, "file:", 5) == 0)
@@ -616,7 +604,9 @@ ngx_http_s3_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         name.data = value[1].data + 5;
         name.len = value[1].len - 5;
 
-        if (ngx_http_s3_read_secret(cf, &name, field) != NGX_CONF_OK) {
+        if (ngx_callrec_conf_read(cf, &name, NGX_HTTP_S3_SECRET_MAX, field)
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
 
@@ -631,52 +621,4 @@ ngx_http_s3_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return field->len ? NGX_CONF_OK : "is empty";
-}
-
-
-/* Without the newline at the end. */
-
-static char *
-ngx_http_s3_read_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *value)
-{
-    ssize_t   n;
-    ngx_fd_t  fd;
-
-    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    value->data = ngx_pnalloc(cf->pool, NGX_HTTP_S3_SECRET_MAX);
-    if (value->data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_fd(fd, value->data, NGX_HTTP_S3_SECRET_MAX);
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", name);
-    }
-
-    (void) ngx_close_file(fd);
-
-    while (n > 0 && (value->data[n - 1] == LF || value->data[n - 1] == CR)) {
-        n--;
-    }
-
-    if (n <= 0) {
-        return NGX_CONF_ERROR;
-    }
-
-    value->len = n;
-
-    return NGX_CONF_OK;
 }

@@ -23,7 +23,7 @@
 /* steps of a renewal */
 enum {
     NGX_HTTP_S3_STEP_BEGIN = 0,
-    NGX_HTTP_S3_STEP_TOKEN,              /* IMDSv2's, or of a file */
+    NGX_HTTP_S3_STEP_TOKEN,              /* IMDSv2's */
     NGX_HTTP_S3_STEP_ROLE,
     NGX_HTTP_S3_STEP_CREDENTIALS
 };
@@ -55,7 +55,7 @@ static void ngx_http_s3_provider_done(ngx_http_s3_provider_t *p,
     ngx_uint_t ok);
 
 
-ngx_int_t
+void
 ngx_http_s3_provider_start(ngx_http_s3_provider_t *p, ngx_cycle_t *cycle)
 {
     ngx_queue_init(&p->waiting);
@@ -66,8 +66,6 @@ ngx_http_s3_provider_start(ngx_http_s3_provider_t *p, ngx_cycle_t *cycle)
     p->timer.cancelable = 1;
 
     ngx_add_timer(&p->timer, 1);
-
-    return NGX_OK;
 }
 
 
@@ -327,10 +325,8 @@ ngx_http_s3_provider_ask(ngx_http_s3_provider_t *p)
         }
     }
 
-    p->fetch = ngx_http_s3_fetch(&p->url, p->work, &request, p->timeout,
-                                 ngx_http_s3_provider_answer, p);
-
-    return p->fetch != NULL ? NGX_OK : NGX_ERROR;
+    return ngx_http_s3_fetch(&p->url, p->work, &request, p->timeout,
+                             ngx_http_s3_provider_answer, p);
 }
 
 
@@ -376,8 +372,6 @@ static void
 ngx_http_s3_provider_answer(void *data, ngx_uint_t status, cr_slice_t body)
 {
     ngx_http_s3_provider_t  *p = data;
-
-    p->fetch = NULL;
 
     if (status == 0) {
         ngx_http_s3_provider_done(p, 0);

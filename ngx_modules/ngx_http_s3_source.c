@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_s3.h"
+#include "ngx_callrec.h"
 
 #include <openssl/crypto.h>
 
@@ -32,7 +33,6 @@ static char *ngx_http_s3_provider_file(ngx_conf_t *cf,
     ngx_http_s3_provider_t *p, ngx_str_t *path, ngx_str_t *profile);
 static char *ngx_http_s3_provider_endpoint(ngx_conf_t *cf,
     ngx_http_s3_provider_t *p, ngx_str_t *url, ngx_str_t *ca);
-static ngx_str_t ngx_http_s3_getenv(ngx_conf_t *cf, const char *name);
 
 
 static ngx_http_s3_source_t  ngx_http_s3_sources[] = {
@@ -227,9 +227,7 @@ ngx_http_s3_provider_static(ngx_conf_t *cf, ngx_str_t *access,
 }
 
 
-/* A copy, NUL-terminated; workers have an environment of their own. */
-
-static ngx_str_t
+ngx_str_t
 ngx_http_s3_getenv(ngx_conf_t *cf, const char *name)
 {
     u_char     *text;
@@ -282,9 +280,8 @@ static char *
 ngx_http_s3_provider_file(ngx_conf_t *cf, ngx_http_s3_provider_t *p,
     ngx_str_t *path, ngx_str_t *profile)
 {
-    u_char       *text, *name;
-    ssize_t       n;
-    ngx_fd_t      fd;
+    u_char       *name;
+    ngx_str_t     text;
     cr_status_e   rc;
     const char   *why;
 
@@ -297,41 +294,21 @@ ngx_http_s3_provider_file(ngx_conf_t *cf, ngx_http_s3_provider_t *p,
     }
 
     name = ngx_pnalloc(cf->pool, profile->len + 1);
-    text = ngx_pnalloc(cf->temp_pool, CR_S3_DOCUMENT_MAX + 1);
 
-    if (name == NULL || text == NULL
-        || ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK)
+    if (name == NULL
+        || ngx_callrec_conf_read(cf, path, CR_S3_DOCUMENT_MAX, &text)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
     (void) ngx_cpystrn(name, profile->data, profile->len + 1);
 
-    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", path);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_fd(fd, text, CR_S3_DOCUMENT_MAX + 1);
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", path);
-    }
-
-    (void) ngx_close_file(fd);
-
-    if (n == -1) {
-        return NGX_CONF_ERROR;
-    }
-
-    rc = cr_s3_credentials_file((char *) text, n, (char *) name,
+    rc = cr_s3_credentials_file((char *) text.data, text.len, (char *) name,
                                 &p->credentials, &why);
 
-    OPENSSL_cleanse(text, n);
+    OPENSSL_cleanse(text.data, text.len);
+    (void) ngx_pfree(cf->pool, text.data);
 
     if (rc != CR_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
