@@ -131,6 +131,31 @@ typedef struct {
 /* Phase PRECONTENT: waits for credentials, puts itself before the proxy. */
 ngx_int_t ngx_http_s3_precontent(ngx_http_request_t *r);
 
+
+/* ngx_http_s3_presign.c */
+
+/* The variable's get_handler. */
+ngx_int_t ngx_http_s3_presigned_url(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+/* ngx_http_s3_digest.c */
+
+/*
+ * A thread makes the digest of the request's body; then ctx->digest is there
+ * and the request is finalized with what handler returns.  Otherwise than
+ * NGX_OK nothing was begun, and it is the status to answer with.
+ */
+ngx_int_t ngx_http_s3_digest_file(ngx_http_request_t *r,
+    ngx_http_handler_pt handler);
+
+/* Of a chain, at once: reads files.  NGX_ERROR: *err, or 0, is why. */
+ngx_int_t ngx_http_s3_digest_chain(ngx_chain_t *in, uint8_t sum[32],
+    ngx_err_t *err);
+
+
+/* ngx_http_s3_target.c */
+
 /*
  * Where the object of this request is, by s3_bucket, s3_key and s3_endpoint;
  * memory of r->pool.  NGX_DECLINED: there is no s3_bucket.

@@ -7,7 +7,6 @@
 
 
 #include "ngx_http_s3.h"
-#include "ngx_callrec.h"
 
 #include <openssl/crypto.h>
 
