@@ -127,7 +127,7 @@ open_connection(CallRecHTTP *http)
 
     if (http->ca_file) {
         av_dict_set(&options, "ca_file", http->ca_file, 0);
-        av_dict_set(&options, "verify", "1", 0);
+        av_dict_set(&options, "tls_verify", "1", 0);
     }
 
     ret = ffurl_open_whitelist(&http->conn, http->server, AVIO_FLAG_READ_WRITE,

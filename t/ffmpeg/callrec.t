@@ -13,6 +13,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use CallRecorder::Mix;
+use CallRecorder::Nginx;
 use CallRecorder::PartsServer;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -34,7 +35,7 @@ sub upload {
 
     my $tmp = File::Temp->newdir;
     my $server = CallRecorder::PartsServer->start(dir => "$tmp", tmp => $tmp,
-        token => 'f00d' x 16, answer => $arg{answer});
+        token => 'f00d' x 16, answer => $arg{answer}, port => $arg{port});
     my @command = ('-filter_complex',
         'callmix=dir=' . $rec->dir . ':size=320x240[v][a]',
         qw(-map [v] -map [a] -c:v libx264 -preset ultrafast -bf 2 -c:a aac),
@@ -201,5 +202,39 @@ ok($server->{took} < 20, '...in good time');
 });
 is($error, '', 'a slow server holds the encoder back and loses nothing');
 is(boxes($server->file), 'ftyp moov free free mdat', '...the file is whole');
+
+
+# by TLS, whose certificate has to be good
+
+{
+    my ($port, $tls) = map { CallRecorder::Nginx::free_port('tcp') } 1 .. 2;
+    my $tmp = File::Temp->newdir;
+
+    system('openssl req -x509 -newkey rsa:2048 -nodes -days 2 -batch '
+        . "-keyout $tmp/$_.key -out $tmp/$_.crt -subj /CN=localhost "
+        . '2> /dev/null') == 0 or die "openssl: $?" for qw(right wrong);
+
+    my $nginx = CallRecorder::Nginx->new(http => <<"END");
+    server {
+        listen 127.0.0.1:$tls ssl;
+        ssl_certificate $tmp/right.crt;
+        ssl_certificate_key $tmp/right.key;
+        client_max_body_size 10m;
+        location / { proxy_http_version 1.1; proxy_pass http://127.0.0.1:$port; }
+    }
+END
+
+    for (['right', 1], ['wrong', 0]) {
+        my ($ca, $good) = @$_;
+        my ($server, $error) = upload(port => $port,
+            url => "https://127.0.0.1:$tls/recording-parts/rec_1/composite",
+            args => ['-ca_file', "$tmp/$ca.crt", '-retry_timeout', 1]);
+
+        is(!!$server->file, !!$good, "https, ca_file is the $ca one: "
+            . ($good ? 'the file comes' : 'nothing comes')) or diag $error;
+    }
+
+    $nginx->stop;
+}
 
 done_testing();
