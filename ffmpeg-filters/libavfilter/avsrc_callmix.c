@@ -59,6 +59,10 @@ typedef struct CallMixContext {
     const AVClass      *class;
 
     char               *dir;
+    char               *manifest;
+    char               *ca_file;
+    int64_t             timeout;
+    int64_t             retry_timeout;
     int                 w;
     int                 h;
     AVRational          rate;
@@ -67,6 +71,7 @@ typedef struct CallMixContext {
     uint8_t             background[4];
     uint8_t             tile_color[4];
 
+    CallMixFolder      *folder;
     CallMixTimeline     timeline;
     Member             *members;
     int                 nb_members;
@@ -87,8 +92,19 @@ typedef struct CallMixContext {
 #define A  (AV_OPT_FLAG_FILTERING_PARAM | AV_OPT_FLAG_AUDIO_PARAM)
 
 static const AVOption callmix_options[] = {
-    { "dir", "set the recording's folder", OFFSET(dir),
+    { "dir", "set the recording's folder, or its URL", OFFSET(dir),
       AV_OPT_TYPE_STRING, { .str = NULL }, 0, 0, V | A },
+    { "manifest", "set the list of URLs of the recording's files",
+      OFFSET(manifest), AV_OPT_TYPE_STRING, { .str = NULL }, 0, 0, V | A },
+    { "ca_file", "set the certificates that https servers are checked with",
+      OFFSET(ca_file), AV_OPT_TYPE_STRING,
+      { .str = "/etc/ssl/certs/ca-certificates.crt" }, 0, 0, V | A },
+    { "timeout", "set how long a server may be silent", OFFSET(timeout),
+      AV_OPT_TYPE_DURATION, { .i64 = 30000000 }, 1000, INT64_C(3600000000),
+      V | A },
+    { "retry_timeout", "set how long a file is tried again",
+      OFFSET(retry_timeout), AV_OPT_TYPE_DURATION, { .i64 = 30000000 }, 0,
+      INT64_C(86400000000), V | A },
     { "size", "set the size of the picture", OFFSET(w),
       AV_OPT_TYPE_IMAGE_SIZE, { .str = "1280x720" }, 0, 0, V },
     { "s", "set the size of the picture", OFFSET(w),
@@ -139,7 +155,7 @@ start_sources(AVFilterContext *ctx, int64_t time)
         if (m->started || m->participant->spans[0].start > time + START_AHEAD)
             continue;
 
-        ret = ff_callmix_source_start(&m->source, m->participant, mix->dir,
+        ret = ff_callmix_source_start(&m->source, m->participant, mix->folder,
                                       mix->sample_rate, ctx);
         if (ret < 0)
             return ret;
@@ -148,6 +164,21 @@ start_sources(AVFilterContext *ctx, int64_t time)
     }
 
     return 0;
+}
+
+
+/* What was asked of sources since is of no use when one of them failed. */
+static int
+check_sources(const CallMixContext *mix)
+{
+    int ret = 0;
+
+    for (int i = 0; i < mix->nb_members && ret >= 0; i++) {
+        if (mix->members[i].source)
+            ret = ff_callmix_source_error(mix->members[i].source);
+    }
+
+    return ret;
 }
 
 
@@ -213,7 +244,7 @@ find_origin(AVFilterContext *ctx)
     if (picture != CALLMIX_NEVER)
         mix->origin = picture;
 
-    return 0;
+    return check_sources(mix);
 }
 
 
@@ -351,6 +382,10 @@ send_video(AVFilterContext *ctx)
             m->is_new = 1;
     }
 
+    ret = check_sources(mix);
+    if (ret < 0)
+        return ret;
+
     if (time >= end_time(mix)) {
         mix->eof[VIDEO] = 1;
         ff_outlink_set_status(ctx->outputs[VIDEO], AVERROR_EOF, mix->frames);
@@ -419,7 +454,8 @@ mix_audio(AVFilterContext *ctx, float *const data[2], int nb)
 
     ff_callmix_limiter_run(mix->limiter, data, nb);
     mix->mixed += nb;
-    return 0;
+
+    return check_sources(mix);
 }
 
 
@@ -511,7 +547,7 @@ read_journal(AVFilterContext *ctx)
     CallMixJournal *journal = NULL;
     int             ret;
 
-    ret = ff_callmix_journal_open(&journal, mix->dir, ctx);
+    ret = ff_callmix_journal_open(&journal, mix->folder, ctx);
     if (ret < 0)
         return ret;
 
@@ -552,7 +588,8 @@ add_members(AVFilterContext *ctx)
     }
 
     if (!mix->nb_members) {
-        av_log(ctx, AV_LOG_ERROR, "%s has no media\n", mix->dir);
+        av_log(ctx, AV_LOG_ERROR, "%s has no media\n",
+               ff_callmix_folder_name(mix->folder));
         return AVERROR_INVALIDDATA;
     }
 
@@ -564,8 +601,18 @@ add_members(AVFilterContext *ctx)
 static int
 open_recording(AVFilterContext *ctx)
 {
-    CallMixContext *mix = ctx->priv;
-    int             ret;
+    CallMixContext     *mix = ctx->priv;
+    const CallMixHttp   http = {
+        .ca_file = mix->ca_file ? mix->ca_file : "",
+        .timeout = mix->timeout,
+        .retry_timeout = mix->retry_timeout,
+        .log_ctx = ctx,
+    };
+    int                 ret;
+
+    ret = ff_callmix_folder_open(&mix->folder, mix->dir, mix->manifest, &http);
+    if (ret < 0)
+        return ret;
 
     ret = read_journal(ctx);
     if (ret < 0)
@@ -659,6 +706,13 @@ query_formats(AVFilterContext *ctx)
 }
 
 
+static int
+is_set(const char *option)
+{
+    return option && *option;
+}
+
+
 static av_cold int
 init(AVFilterContext *ctx)
 {
@@ -666,10 +720,15 @@ init(AVFilterContext *ctx)
 
     ff_callmix_timeline_init(&mix->timeline);
 
-    if (!mix->dir || !*mix->dir) {
-        av_log(ctx, AV_LOG_ERROR, "the option dir is missing\n");
+    if (!is_set(mix->dir) == !is_set(mix->manifest)) {
+        av_log(ctx, AV_LOG_ERROR, "either dir or manifest is needed\n");
         return AVERROR(EINVAL);
     }
+
+    /* one that is there but empty is not set */
+
+    if (!is_set(mix->dir))
+        av_freep(&mix->dir);
 
     if (mix->w < 64 || mix->h < 64 || mix->w > 8192 || mix->h > 8192
         || (mix->w & 1) || (mix->h & 1))
@@ -697,6 +756,7 @@ uninit(AVFilterContext *ctx)
     ff_callmix_video_free(&mix->video);
     ff_callmix_limiter_free(&mix->limiter);
     ff_callmix_timeline_uninit(&mix->timeline);
+    ff_callmix_folder_close(&mix->folder);
 }
 
 

@@ -19,6 +19,7 @@
 #include "libavutil/rational.h"
 
 #include "avfilter.h"
+#include "callmix_folder.h"
 
 
 #define CALLMIX_ID_MAX          64
@@ -62,6 +63,7 @@ typedef struct CallMixChunk {
     int         nb_tracks;
     int64_t     start_ms;               /* media time */
     int64_t     end_ms;                 /* -1: not closed */
+    int64_t     size;                   /* in bytes; -1: not known */
 } CallMixChunk;
 
 
@@ -169,8 +171,7 @@ int ff_callmix_timeline_update(CallMixTimeline *tl);
 
 typedef struct CallMixJournal CallMixJournal;
 
-/* dir is the recording's folder. */
-int ff_callmix_journal_open(CallMixJournal **journal, const char *dir,
+int ff_callmix_journal_open(CallMixJournal **journal, CallMixFolder *folder,
                             void *log_ctx);
 
 /* Takes in the complete lines that came since the last call. */
@@ -183,10 +184,11 @@ void ff_callmix_journal_close(CallMixJournal **journal);
 
 typedef struct CallMixSource CallMixSource;
 
-/* Starts the thread that reads and decodes; participant outlives it. */
+/* Starts the thread that reads and decodes; participant, folder outlive it. */
 int ff_callmix_source_start(CallMixSource **source,
                             const CallMixParticipant *participant,
-                            const char *dir, int sample_rate, void *log_ctx);
+                            CallMixFolder *folder, int sample_rate,
+                            void *log_ctx);
 
 void ff_callmix_source_free(CallMixSource **source);
 
@@ -206,6 +208,9 @@ int64_t ff_callmix_source_next_video(CallMixSource *source, int64_t limit);
  */
 void ff_callmix_source_audio(CallMixSource *source, int64_t pos,
                              int nb_samples, float *const dst[2]);
+
+/* An error that ended the thread: what it gave since is not the recording. */
+int ff_callmix_source_error(CallMixSource *source);
 
 /* Where the media end, or CALLMIX_NEVER: there is more to come. */
 int64_t ff_callmix_source_end(CallMixSource *source);

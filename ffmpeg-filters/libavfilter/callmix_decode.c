@@ -28,6 +28,17 @@ ff_callmix_decoder_fits(const AVCodecContext *dec,
 
 
 int
+ff_callmix_same_parameters(const AVCodecParameters *a,
+                           const AVCodecParameters *b)
+{
+    return a && a->codec_id == b->codec_id
+           && a->extradata_size == b->extradata_size
+           && (!a->extradata_size
+               || !memcmp(a->extradata, b->extradata, a->extradata_size));
+}
+
+
+int
 ff_callmix_decoder_open(AVCodecContext **decp, const AVCodecParameters *par,
                         void *log_ctx)
 {

@@ -26,12 +26,15 @@ typedef struct ChunkRef {
 
 
 struct CallMixDemux {
-    const char         *dir;
+    CallMixFolder      *folder;
+    AVIOInterruptCB     interrupt;
     void               *log_ctx;
     ChunkRef           *chunks;
     int                 nb_chunks;
     int                 next;           /* the chunk to open */
-    AVFormatContext    *fmt;            /* chunk next - 1, or NULL */
+    CallMixFile        *ahead;          /* chunk next, if it is on its way */
+    CallMixFile        *file;           /* chunk next - 1 */
+    AVFormatContext    *fmt;            /* of file, or NULL */
     int                 video_index;    /* -1: none */
     int                 audio_index;
 };
@@ -52,7 +55,8 @@ compare_chunks(const void *a, const void *b)
 int
 ff_callmix_demux_alloc(CallMixDemux **demuxp,
                        const CallMixParticipant *participant,
-                       const char *dir, void *log_ctx)
+                       CallMixFolder *folder,
+                       const AVIOInterruptCB *interrupt, void *log_ctx)
 {
     const CallMixSession *session;
     CallMixDemux         *demux;
@@ -66,7 +70,8 @@ ff_callmix_demux_alloc(CallMixDemux **demuxp,
     if (!demux)
         return AVERROR(ENOMEM);
 
-    demux->dir = dir;
+    demux->folder = folder;
+    demux->interrupt = *interrupt;
     demux->log_ctx = log_ctx;
     demux->chunks = av_calloc(FFMAX(nb, 1), sizeof(*demux->chunks));
 
@@ -103,13 +108,22 @@ ff_callmix_demux_alloc(CallMixDemux **demuxp,
 }
 
 
+static void
+close_chunk(CallMixDemux *demux)
+{
+    avformat_close_input(&demux->fmt);
+    ff_callmix_file_close(&demux->file);
+}
+
+
 void
 ff_callmix_demux_free(CallMixDemux **demuxp)
 {
     CallMixDemux *demux = *demuxp;
 
     if (demux) {
-        avformat_close_input(&demux->fmt);
+        close_chunk(demux);
+        ff_callmix_file_close(&demux->ahead);
         av_freep(&demux->chunks);
     }
 
@@ -126,40 +140,97 @@ take_stream(const AVFormatContext *fmt, int number, enum AVMediaType type)
 }
 
 
+/* The next chunk begins to come, unless it does already. */
 static int
-open_chunk(CallMixDemux *demux)
+fetch_ahead(CallMixDemux *demux)
 {
-    const ChunkRef  *ref = &demux->chunks[demux->next++];
+    const CallMixChunk *chunk;
+
+    if (demux->ahead || demux->next == demux->nb_chunks)
+        return 0;
+
+    chunk = demux->chunks[demux->next].chunk;
+
+    return ff_callmix_file_open(&demux->ahead, demux->folder, chunk->file,
+                                chunk->size, &demux->interrupt);
+}
+
+
+/*
+ * Whether the chunk is nowhere.  S3 says so by 403 to who may not list its
+ * bucket; one that was closed is taken to be there.
+ */
+static int
+is_missing(const CallMixDemux *demux, const CallMixChunk *chunk, int error)
+{
+    if (error == AVERROR(ENOMEM))
+        return 0;
+
+    return !ff_callmix_folder_is_remote(demux->folder)
+           || error == AVERROR(ENOENT)
+           || (error == AVERROR_HTTP_FORBIDDEN && chunk->end_ms < 0);
+}
+
+
+static int
+open_format(CallMixDemux *demux, AVIOContext *io)
+{
     AVFormatContext *fmt;
-    char            *url;
-    int              ret;
 
-    url = av_asprintf("file:%s/%s", demux->dir, ref->chunk->file);
     fmt = avformat_alloc_context();
-
-    if (!url || !fmt) {
-        av_free(url);
-        avformat_free_context(fmt);
+    if (!fmt)
         return AVERROR(ENOMEM);
-    }
 
-    fmt->protocol_whitelist = av_strdup("file");
+    fmt->pb = io;
     fmt->format_whitelist = av_strdup("matroska,webm");
 
     /* the file names all parameters, and packets are whole frames */
     fmt->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
 
-    ret = avformat_open_input(&fmt, url, NULL, NULL);
+    demux->fmt = fmt;
+
+    return avformat_open_input(&demux->fmt, NULL, NULL, NULL);
+}
+
+
+static int
+open_chunk(CallMixDemux *demux)
+{
+    const ChunkRef  *ref = &demux->chunks[demux->next];
+    AVFormatContext *fmt;
+    AVIOContext     *io;
+    int              ret;
+
+    ret = fetch_ahead(demux);
+    if (ret < 0)
+        return ret;
+
+    demux->file = demux->ahead;
+    demux->ahead = NULL;
+    demux->next++;
+
+    ret = ff_callmix_file_io(demux->file, &io);
+
+    if (ret < 0 && !is_missing(demux, ref->chunk, ret)) {
+        if (ret != AVERROR_EXIT) {
+            av_log(demux->log_ctx, AV_LOG_ERROR, "%s did not come: %s\n",
+                   ref->chunk->file, av_err2str(ret));
+        }
+
+        return ret;
+    }
+
+    if (ret >= 0)
+        ret = open_format(demux, io);
+
     if (ret < 0) {
         av_log(demux->log_ctx, AV_LOG_WARNING, "%s is left out: %s\n",
                ref->chunk->file, av_err2str(ret));
-        av_free(url);
+        close_chunk(demux);
         return ret == AVERROR(ENOMEM) ? ret : 0;
     }
 
-    av_free(url);
-
-    demux->fmt = fmt;
+    fmt = demux->fmt;
     demux->video_index = take_stream(fmt, ref->pick.video, AVMEDIA_TYPE_VIDEO);
     demux->audio_index = take_stream(fmt, ref->pick.audio, AVMEDIA_TYPE_AUDIO);
 
@@ -168,7 +239,7 @@ open_chunk(CallMixDemux *demux)
             fmt->streams[i]->discard = AVDISCARD_ALL;
     }
 
-    return 0;
+    return fetch_ahead(demux);
 }
 
 
@@ -202,7 +273,7 @@ ff_callmix_demux_read(CallMixDemux *demux, AVPacket *pkt,
                        ref->chunk->file, av_err2str(ret));
             }
 
-            avformat_close_input(&demux->fmt);
+            close_chunk(demux);
 
             if (ret == AVERROR(ENOMEM))
                 return ret;

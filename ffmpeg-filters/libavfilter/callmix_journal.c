@@ -26,7 +26,8 @@
 
 
 struct CallMixJournal {
-    AVIOContext    *io;
+    CallMixFile    *file;
+    AVIOContext    *io;                 /* the file's */
     void           *log_ctx;
     int             line;               /* number of the current one */
     int             used;               /* bytes in buffer */
@@ -215,7 +216,7 @@ on_chunk_open(CallMixTimeline *tl, const json_t *record)
 {
     const char     *file = json_string_value(json_object_get(record, "file"));
     CallMixSession *session = get_session(tl, record);
-    CallMixChunk    chunk = { .end_ms = -1 };
+    CallMixChunk    chunk = { .end_ms = -1, .size = -1 };
 
     if (!session || !file || !good_file(file)
         || !get_time(record, "startMs", 1, &chunk.start_ms))
@@ -229,6 +230,17 @@ on_chunk_open(CallMixTimeline *tl, const json_t *record)
     get_tracks(record, &chunk);
 
     return ff_callmix_session_add_chunk(tl, session, &chunk);
+}
+
+
+/* -1: not told */
+static int64_t
+get_size(const json_t *record)
+{
+    const json_t *size = json_object_get(record, "sizeBytes");
+
+    return json_is_integer(size) && json_integer_value(size) >= 0
+           ? json_integer_value(size) : -1;
 }
 
 
@@ -247,6 +259,7 @@ on_chunk_close(CallMixTimeline *tl, const json_t *record)
     for (int i = session->nb_chunks - 1; i >= 0; i--) {
         if (session->chunks[i].number == number) {
             session->chunks[i].end_ms = end;
+            session->chunks[i].size = get_size(record);
             return 0;
         }
     }
@@ -421,34 +434,30 @@ take_buffer(CallMixJournal *journal, CallMixTimeline *tl)
 
 
 int
-ff_callmix_journal_open(CallMixJournal **journalp, const char *dir,
+ff_callmix_journal_open(CallMixJournal **journalp, CallMixFolder *folder,
                         void *log_ctx)
 {
     CallMixJournal *journal;
-    char           *url;
     int             ret;
 
     journal = av_mallocz(sizeof(*journal));
-    url = av_asprintf("file:%s/journal.ndjson", dir);
-
-    if (!journal || !url) {
-        av_free(journal);
-        av_free(url);
+    if (!journal)
         return AVERROR(ENOMEM);
-    }
 
     journal->log_ctx = log_ctx;
 
-    ret = avio_open(&journal->io, url, AVIO_FLAG_READ);
-    if (ret < 0) {
-        av_log(log_ctx, AV_LOG_ERROR, "%s: %s\n", url, av_err2str(ret));
-        av_free(journal);
+    ret = ff_callmix_file_open(&journal->file, folder, "journal.ndjson", -1,
+                               NULL);
+    if (ret >= 0)
+        ret = ff_callmix_file_io(journal->file, &journal->io);
 
-    } else {
-        *journalp = journal;
+    if (ret < 0) {
+        av_log(log_ctx, AV_LOG_ERROR, "journal.ndjson of %s: %s\n",
+               ff_callmix_folder_name(folder), av_err2str(ret));
+        ff_callmix_journal_close(&journal);
     }
 
-    av_free(url);
+    *journalp = journal;
     return ret;
 }
 
@@ -481,7 +490,7 @@ ff_callmix_journal_close(CallMixJournal **journalp)
     CallMixJournal *journal = *journalp;
 
     if (journal)
-        avio_closep(&journal->io);
+        ff_callmix_file_close(&journal->file);
 
     av_freep(journalp);
 }

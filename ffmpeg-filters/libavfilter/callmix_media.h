@@ -29,12 +29,14 @@ typedef struct CallMixPacketInfo {
 
 int ff_callmix_demux_alloc(CallMixDemux **demux,
                            const CallMixParticipant *participant,
-                           const char *dir, void *log_ctx);
+                           CallMixFolder *folder,
+                           const AVIOInterruptCB *interrupt, void *log_ctx);
 void ff_callmix_demux_free(CallMixDemux **demux);
 
 /*
  * The next packet, its times in microseconds of media time.  Chunks that are
  * missing or damaged are logged and passed over; AVERROR_EOF after the last.
+ * That one exists and does not come is an error.
  */
 int ff_callmix_demux_read(CallMixDemux *demux, AVPacket *pkt,
                           CallMixPacketInfo *info);
@@ -45,6 +47,10 @@ int ff_callmix_demux_read(CallMixDemux *demux, AVPacket *pkt,
 /* Opens a decoder, or keeps the one that fits par already. */
 int ff_callmix_decoder_open(AVCodecContext **dec, const AVCodecParameters *par,
                             void *log_ctx);
+
+/* Whether a decoder of one decodes the other; a may be NULL. */
+int ff_callmix_same_parameters(const AVCodecParameters *a,
+                               const AVCodecParameters *b);
 
 /* Whether the open decoder fits these parameters. */
 int ff_callmix_decoder_fits(const AVCodecContext *dec,

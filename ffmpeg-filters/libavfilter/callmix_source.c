@@ -11,6 +11,7 @@
  * result does not depend on which thread was faster.
  */
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "libavutil/error.h"
@@ -55,6 +56,7 @@ struct CallMixSource {
     int                 sample_rate;
     pthread_t           thread;
     int                 has_thread;
+    atomic_int          quit;
 
     pthread_mutex_t     mutex;
     pthread_cond_t      changed;        /* signals both sides */
@@ -70,7 +72,7 @@ struct CallMixSource {
     int64_t             last_media;
     int                 decoding;       /* a packet is out of pending */
     int                 ended;          /* all was read: last_media is known */
-    int                 quit;
+    int                 error;          /* the thread ended by it */
 };
 
 
@@ -236,12 +238,7 @@ push_packet(CallMixSource *src, const CallMixPacketInfo *info, int64_t time)
     Pending pending = { NULL };
     int     rotation, ret;
 
-    if (!src->par || src->par->codec_id != info->par->codec_id
-        || src->par->extradata_size != info->par->extradata_size
-        || (src->par->extradata_size
-            && memcmp(src->par->extradata, info->par->extradata,
-                      src->par->extradata_size)))
-    {
+    if (!ff_callmix_same_parameters(src->par, info->par)) {
         if (!src->par)
             src->par = avcodec_parameters_alloc();
 
@@ -392,6 +389,15 @@ step(CallMixSource *src)
 }
 
 
+static int
+is_quitting(void *opaque)
+{
+    CallMixSource *src = opaque;
+
+    return atomic_load(&src->quit);
+}
+
+
 static void *
 run(void *opaque)
 {
@@ -400,7 +406,7 @@ run(void *opaque)
 
     pthread_mutex_lock(&src->mutex);
 
-    while (!src->quit) {
+    while (!is_quitting(src)) {
         ret = step(src);
 
         if (ret < 0)
@@ -408,7 +414,7 @@ run(void *opaque)
 
         pthread_cond_broadcast(&src->changed);
 
-        if (ret == 0 && !src->quit)
+        if (ret == 0 && !is_quitting(src))
             pthread_cond_wait(&src->changed, &src->mutex);
     }
 
@@ -418,7 +424,7 @@ run(void *opaque)
         avcodec_send_packet(src->dec, NULL);
         take_pictures(src);
 
-    } else if (ret < 0 && ret != AVERROR_EOF) {
+    } else if (ret < 0 && ret != AVERROR_EOF && !is_quitting(src)) {
         av_log(src->log_ctx, AV_LOG_ERROR, "reading ends: %s\n",
                av_err2str(ret));
     }
@@ -431,6 +437,7 @@ run(void *opaque)
 
     pthread_mutex_lock(&src->mutex);
     src->ended = 1;
+    src->error = ret == AVERROR_EOF ? 0 : FFMIN(ret, 0);
     src->video_until = CALLMIX_NEVER;
     src->audio_until = CALLMIX_NEVER;
     pthread_cond_broadcast(&src->changed);
@@ -443,10 +450,11 @@ run(void *opaque)
 int
 ff_callmix_source_start(CallMixSource **srcp,
                         const CallMixParticipant *participant,
-                        const char *dir, int sample_rate, void *log_ctx)
+                        CallMixFolder *folder, int sample_rate, void *log_ctx)
 {
-    CallMixSource *src;
-    int            ret;
+    CallMixSource      *src;
+    AVIOInterruptCB     interrupt = { is_quitting, NULL };
+    int                 ret;
 
     src = av_mallocz(sizeof(*src));
     if (!src)
@@ -454,6 +462,9 @@ ff_callmix_source_start(CallMixSource **srcp,
 
     pthread_mutex_init(&src->mutex, NULL);
     pthread_cond_init(&src->changed, NULL);
+
+    atomic_init(&src->quit, 0);
+    interrupt.opaque = src;
 
     src->log_ctx = log_ctx;
     src->sample_rate = sample_rate;
@@ -474,7 +485,8 @@ ff_callmix_source_start(CallMixSource **srcp,
         goto fail;
     }
 
-    ret = ff_callmix_demux_alloc(&src->demux, participant, dir, log_ctx);
+    ret = ff_callmix_demux_alloc(&src->demux, participant, folder, &interrupt,
+                                 log_ctx);
     if (ret < 0)
         goto fail;
 
@@ -522,7 +534,7 @@ ff_callmix_source_free(CallMixSource **srcp)
 
     if (src->has_thread) {
         pthread_mutex_lock(&src->mutex);
-        src->quit = 1;
+        atomic_store(&src->quit, 1);
         pthread_cond_broadcast(&src->changed);
         pthread_mutex_unlock(&src->mutex);
         pthread_join(src->thread, NULL);
@@ -682,4 +694,17 @@ ff_callmix_source_end(CallMixSource *src)
     pthread_mutex_unlock(&src->mutex);
 
     return end;
+}
+
+
+int
+ff_callmix_source_error(CallMixSource *src)
+{
+    int error;
+
+    pthread_mutex_lock(&src->mutex);
+    error = src->error;
+    pthread_mutex_unlock(&src->mutex);
+
+    return error;
 }

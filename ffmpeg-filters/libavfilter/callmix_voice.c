@@ -57,6 +57,7 @@ struct CallMixVoice {
     void               *log_ctx;
 
     AVCodecContext     *dec;
+    AVCodecParameters  *refused;        /* no decoder takes these */
     AVFrame            *decoded;
 
     SwrContext         *swr;
@@ -109,6 +110,7 @@ ff_callmix_voice_free(CallMixVoice **voicep)
     if (voice) {
         av_frame_free(&voice->decoded);
         avcodec_free_context(&voice->dec);
+        avcodec_parameters_free(&voice->refused);
         swr_free(&voice->swr);
     }
 
@@ -376,28 +378,55 @@ take_frames(CallMixVoice *voice)
 }
 
 
+/* Decoders that cannot be opened are tried once: chunks may be damaged. */
+static int
+open_decoder(CallMixVoice *voice, const AVCodecParameters *par)
+{
+    int ret;
+
+    if (ff_callmix_decoder_fits(voice->dec, par))
+        return 0;
+
+    if (ff_callmix_same_parameters(voice->refused, par))
+        return AVERROR(EINVAL);
+
+    ret = ff_callmix_decoder_open(&voice->dec, par, voice->log_ctx);
+
+    if (ret < 0 && ret != AVERROR(ENOMEM)) {
+        if (!voice->refused)
+            voice->refused = avcodec_parameters_alloc();
+
+        if (!voice->refused
+            || avcodec_parameters_copy(voice->refused, par) < 0)
+        {
+            return AVERROR(ENOMEM);
+        }
+    }
+
+    return ret;
+}
+
+
 int
 ff_callmix_voice_decode(CallMixVoice *voice, const AVPacket *pkt,
                         const CallMixPacketInfo *info)
 {
-    int ret;
+    int64_t time;
+    int     ret;
 
-    if (!pkt) {
-        if (!voice->dec)
-            return 0;
-
-        avcodec_send_packet(voice->dec, NULL);
-        return take_frames(voice);
-    }
-
-    if (!ff_callmix_decoder_fits(voice->dec, info->par)) {
-        ret = ff_callmix_decoder_open(&voice->dec, info->par, voice->log_ctx);
+    if (pkt) {
+        ret = open_decoder(voice, info->par);
         if (ret < 0)
-            return ret;
+            return ret == AVERROR(ENOMEM) ? ret : 0;
+
+        voice->session = info->session;
+        voice->track = info->track;
     }
 
-    voice->session = info->session;
-    voice->track = info->track;
+    if (!voice->dec)
+        return 0;
+
+    time = pkt ? pkt->pts : voice->next_media;
 
     ret = avcodec_send_packet(voice->dec, pkt);
     if (ret >= 0)
@@ -405,7 +434,7 @@ ff_callmix_voice_decode(CallMixVoice *voice, const AVPacket *pkt,
 
     if (ret < 0 && ret != AVERROR(ENOMEM) && !voice->errors++) {
         av_log(voice->log_ctx, AV_LOG_WARNING, "sound at %.3f s: %s\n",
-               pkt->pts / 1e6, av_err2str(ret));
+               time / 1e6, av_err2str(ret));
     }
 
     return ret == AVERROR(ENOMEM) ? ret : 0;

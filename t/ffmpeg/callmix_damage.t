@@ -98,6 +98,22 @@ for my $seed (1 .. 20) {
 is($bad, 0, 'chunks with garbage in them: the mix is whole each time');
 
 
+# sound that no decoder takes: OpusHead of an unknown version
+
+($rec, @files) = new_recording();
+my $head = slurp($files[1]);
+$head =~ s/OpusHead\x01/OpusHead\xbe/ or die 'no OpusHead';
+write_file($files[1], $head);
+$rec->write_journal;
+$rec->mix(size => '320x180');
+
+is($rec->frames, 180, 'a chunk with sound of an unknown kind: exact duration');
+is(both($rec, 90), 'red blue', '...with its picture');
+ok($rec->tone(600, 48 * 2500, 48 * 1000) < 0.25, '...without its sound');
+ok($rec->tone(600, 48 * 5000, 48 * 500) > 0.3, '...the next one has sound');
+is(scalar(() = $rec->log =~ /cannot decode opus/g), 1, '...logged once');
+
+
 # the resolution changes from chunk to chunk, and in mid-chunk with VP8
 
 my $wide = $rec->encode(seconds => 2, video =>
@@ -169,3 +185,21 @@ for ('size=63x64', 'size=65x64', 'rate=0', 'sample_rate=1', 'gap=-1') {
 }
 
 done_testing();
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or die "$path: $!";
+    local $/;
+    return <$fh>;
+}
+
+
+sub write_file {
+    my ($path, $data) = @_;
+
+    open my $fh, '>:raw', $path or die "$path: $!";
+    print $fh $data;
+    close $fh or die "$path: $!";
+}

@@ -151,7 +151,8 @@ sub session {
                 codec => $name{$_->{codec}}, width => $_->{width} // 0,
                 height => $_->{height} // 0 } } @tracks ]);
         $self->record($end + $offset, ev => 'chunk_close', @of,
-            startMs => $start, endMs => $end, frames => scalar @part)
+            startMs => $start, endMs => $end, frames => scalar @part,
+            sizeBytes => -s "$self->{dir}/$name")
             if !$arg{unclosed};
         @part = ();
     };
@@ -256,6 +257,23 @@ sub mix {
     $self->{samples} = length($data) / 8;
     $self->{pcm} = $data;
     return $self;
+}
+
+
+# The checksum of each frame of what callmix makes with these options; the log
+# is in {log} then.
+
+sub framecrc {
+    my ($self, $options) = @_;
+    my $file = "$self->{dir}/mix.crc";
+
+    $self->{log} = $self->run('-filter_complex', "callmix=$options\[v][a]",
+        '-map', '[v]', '-map', '[a]', qw(-c:v rawvideo -c:a pcm_f32le),
+        qw(-f framecrc), $file);
+
+    open my $fh, '<', $file or die $!;
+    local $/;
+    return <$fh>;
 }
 
 
