@@ -19,6 +19,10 @@
 #define NGX_CALLREC_WORKERS_MAX  256
 #define NGX_CALLREC_EXITS_MAX    8
 
+#define NGX_CALLREC_MSG_HEADER   4
+#define NGX_CALLREC_LANE_BUFFER  (NGX_CALLREC_MSG_HEADER                      \
+                                  + NGX_CALLREC_PACKET_MAX)
+
 
 typedef struct {
     ngx_pid_t                pid;
@@ -56,7 +60,7 @@ typedef struct {
     ngx_queue_t              unsent[NGX_CALLREC_LANES];     /* in order */
     size_t                   unsent_size[NGX_CALLREC_LANES];
     ngx_event_t              retry;
-    u_char                  *buffer;
+    u_char                  *buffer;       /* NGX_CALLREC_LANE_BUFFER */
 } ngx_callrec_conf_t;
 
 
@@ -66,11 +70,32 @@ ngx_callrec_conf_t *ngx_callrec_conf(void);
 ngx_uint_t ngx_callrec_workers(ngx_callrec_conf_t *ccf,
     ngx_callrec_worker_t *workers);
 
+/* nginx asks this worker to leave; forced: by worker_shutdown_timeout. */
+void ngx_callrec_exiting(ngx_callrec_conf_t *ccf, ngx_uint_t forced);
+
+
+/* ngx_callrec_msg.c */
+
 ngx_int_t ngx_callrec_msg_init(ngx_callrec_conf_t *ccf, ngx_cycle_t *cycle);
 void ngx_callrec_msg_done(ngx_callrec_conf_t *ccf);
 
-/* nginx asks this worker to leave; forced: by worker_shutdown_timeout. */
-void ngx_callrec_exiting(ngx_callrec_conf_t *ccf, ngx_uint_t forced);
+
+/* ngx_callrec_lane.c */
+
+/* Binds this worker's socket of a lane. */
+ngx_int_t ngx_callrec_lane_open(ngx_callrec_conf_t *ccf, ngx_cycle_t *cycle,
+    ngx_uint_t lane);
+
+ngx_uint_t ngx_callrec_lane_of(ngx_callrec_msg_e type);
+
+/*
+ * One datagram to another worker; fd, if not -1, is sent along and stays
+ * ours.  NGX_AGAIN: the receiver's queue is full; NGX_DECLINED: there is no
+ * such worker; NGX_ERROR.
+ */
+ngx_int_t ngx_callrec_lane_send(ngx_callrec_conf_t *ccf, ngx_pid_t to,
+    ngx_callrec_msg_e type, ngx_socket_t fd, const void *data, size_t len,
+    ngx_log_t *log);
 
 
 #endif /* _NGX_CALLREC_MODULE_H_INCLUDED_ */
