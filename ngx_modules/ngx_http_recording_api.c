@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_callrec.h"
 #include "ngx_http_recording_api.h"
 #include "ngx_http_recording_auth_module.h"
 
@@ -75,8 +76,6 @@ static ngx_int_t ngx_http_recording_preflight(ngx_http_request_t *r,
     const char *allow);
 static ngx_int_t ngx_http_recording_check_body(ngx_http_request_t *r);
 static void ngx_http_recording_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_recording_take_body(ngx_http_request_t *r,
-    ngx_str_t *body);
 static void ngx_http_recording_forget(void *data);
 
 
@@ -469,71 +468,16 @@ ngx_http_recording_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_recording_module);
 
-    rc = ngx_http_recording_take_body(r, &ctx->body);
+    rc = ngx_http_callrec_body(r, CR_REQUEST_BODY_MAX, &ctx->body);
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_DECLINED) {
+        rc = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+
+    } else if (rc == NGX_OK) {
         rc = ctx->handler(r, ctx);
     }
 
     if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
     }
-}
-
-
-static ngx_int_t
-ngx_http_recording_take_body(ngx_http_request_t *r, ngx_str_t *body)
-{
-    u_char       *p;
-    size_t        len;
-    ssize_t       n;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    ngx_str_null(body);
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return NGX_OK;
-    }
-
-    len = 0;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
-    }
-
-    if (len > CR_REQUEST_BODY_MAX) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
-
-    body->data = ngx_pnalloc(r->pool, len + 1);
-    if (body->data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = body->data;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        b = cl->buf;
-
-        if (b->in_file) {
-
-            /* just written, and smaller than a page cache's page or two */
-
-            n = ngx_read_file(b->file, p, b->file_last - b->file_pos,
-                              b->file_pos);
-            if (n != b->file_last - b->file_pos) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            p += n;
-
-        } else {
-            p = ngx_cpymem(p, b->pos, b->last - b->pos);
-        }
-    }
-
-    body->len = p - body->data;
-
-    return NGX_OK;
 }

@@ -10,6 +10,7 @@
 #include "ngx_http_whip_module.h"
 
 #include "ngx_callrec.h"
+#include "ngx_http_callrec.h"
 #include "ngx_http_recording_auth_module.h"
 
 
@@ -35,8 +36,6 @@ static ngx_int_t ngx_http_whip_not_allowed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_whip_read(ngx_http_request_t *r,
     const ngx_http_whip_route_t *route);
 static void ngx_http_whip_body(ngx_http_request_t *r);
-static ngx_int_t ngx_http_whip_body_gather(ngx_http_request_t *r,
-    ngx_str_t *body);
 static ngx_int_t ngx_http_whip_identify(ngx_http_request_t *r,
     ngx_http_whip_ctx_t *ctx, const cr_jwt_claims_t *claims);
 static ngx_int_t ngx_http_whip_arg(ngx_http_request_t *r, const char *name,
@@ -380,7 +379,7 @@ ngx_http_whip_body(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_whip_module);
 
-    rc = ngx_http_whip_body_gather(r, &ctx->body);
+    rc = ngx_http_callrec_body(r, NGX_HTTP_WHIP_BODY_MAX, &ctx->body);
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_whip_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
@@ -397,60 +396,6 @@ ngx_http_whip_body(ngx_http_request_t *r)
     }
 
     ngx_http_finalize_request(r, rc);
-}
-
-
-/* NGX_DECLINED: too long. */
-
-static ngx_int_t
-ngx_http_whip_body_gather(ngx_http_request_t *r, ngx_str_t *body)
-{
-    u_char       *p;
-    size_t        len;
-    ngx_chain_t  *cl;
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        ngx_str_null(body);
-        return NGX_OK;
-    }
-
-    if (r->request_body->temp_file != NULL) {
-
-        /* chunked and larger than client_body_buffer_size, which holds all
-         * that we take, or somebody wants all bodies in files */
-
-        return NGX_DECLINED;
-    }
-
-    len = 0;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-        len += (size_t) (cl->buf->last - cl->buf->pos);
-    }
-
-    if (len > NGX_HTTP_WHIP_BODY_MAX) {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pnalloc(r->pool, len + 1);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body->data = p;
-    body->len = len;
-
-    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
-
-        /* the end of a body may be a buffer without memory */
-
-        if (cl->buf->last != cl->buf->pos) {
-            p = ngx_cpymem(p, cl->buf->pos,
-                           (size_t) (cl->buf->last - cl->buf->pos));
-        }
-    }
-
-    return NGX_OK;
 }
 
 

@@ -19,6 +19,7 @@ use Test::More;
 my $nginx = CallRecorder::Whip->nginx(rtc => 'connect_timeout 5s;',
     server => 'location /narrow/ { whip; whip_cors_origin https://a.example;
                    whip_base_url https://rec.example/x/; }
+        location /files/ { whip; client_body_in_file_only clean; }
         location /ice/ {
             whip;
             whip_ice_server stun:stun.example:3478;
@@ -225,6 +226,10 @@ $res = $nginx->request(POST => '/whip/room', token => token(), raw => 1,
                 'Transfer-Encoding' => 'chunked'],
     body => sprintf("%x\r\n%s\r\n0\r\n\r\n", length $offer, $offer));
 is($res->{status}, 201, 'a chunked offer');
+
+$res = $nginx->request(POST => '/files/room', token => token(),
+    headers => ['Content-Type' => 'application/sdp'], body => $offer);
+is($res->{status}, 201, 'an offer that nginx has put into a file');
 
 
 # ---- methods
