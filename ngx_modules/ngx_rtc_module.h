@@ -230,6 +230,9 @@ struct ngx_rtc_worker_s {
     int64_t                  woken_us;
     ngx_uint_t               polls;
     ngx_uint_t               polls_empty;
+    ngx_uint_t               datagrams;       /* read meanwhile */
+    int64_t                  poll_us;         /* interval */
+    size_t                   room;            /* of the smallest socket */
     ngx_queue_t              wheel[NGX_RTC_TICK_SLOTS];
     unsigned                 polling:1;
 
@@ -295,6 +298,8 @@ ngx_int_t ngx_rtc_udp_init(ngx_rtc_conf_t *rcf, ngx_cycle_t *cycle);
 void ngx_rtc_udp_drain(ngx_rtc_conf_t *rcf, ngx_log_t *log);
 /* Whether datagrams are waited for, or will be polled. */
 void ngx_rtc_udp_watch(ngx_rtc_worker_t *w, ngx_uint_t on);
+/* Bytes that the kernel keeps for the socket that has least. */
+size_t ngx_rtc_udp_room(ngx_rtc_worker_t *w);
 /* Reads what there is; NGX_DECLINED: nothing, NGX_AGAIN: there is more. */
 ngx_int_t ngx_rtc_udp_poll(ngx_rtc_conf_t *rcf);
 /* Reads what is left in those, right before they are closed. */

@@ -7,8 +7,9 @@
  * Sessions wait on a wheel of slots of NGX_RTC_TICK_US each, so those that are
  * due at about the same time cost one wake-up.  Few datagrams wake the worker
  * when they come; under load it does not wait for them any more, but reads
- * the sockets at every other tick: a recorder is in no hurry, and the kernel
- * has noted when each datagram came.
+ * the sockets now and then: a recorder is in no hurry, and the kernel has
+ * noted when each datagram came.  What is read at once is cheaper, as long as
+ * the sockets have plenty of room for what comes meanwhile.
  *
  * The wheel is driven by a timerfd: nginx's timers know no less than 4 ms
  * where the kernel's tick has 250 Hz, and wake up in vain meanwhile.
@@ -20,7 +21,10 @@
 #include <sys/timerfd.h>
 
 
-#define NGX_RTC_TICK_POLL_US   10000     /* under load */
+#define NGX_RTC_TICK_POLL_MIN  5000      /* us, under load */
+#define NGX_RTC_TICK_POLL_MAX  25000     /* a NACK may be late by so much */
+#define NGX_RTC_TICK_ROOM      4         /* a part of the socket's buffer */
+#define NGX_RTC_TICK_PACKET    2304      /* what the kernel counts for one */
 #define NGX_RTC_TICK_LOOK_US   100000    /* after so long it is decided */
 #define NGX_RTC_TICK_HOLD      3600000   /* ms, any length will do */
 
@@ -28,6 +32,8 @@
 static void ngx_rtc_tick_handler(ngx_event_t *ev);
 static void ngx_rtc_tick_run(ngx_rtc_worker_t *w, int64_t now_us);
 static void ngx_rtc_tick_polling(ngx_rtc_worker_t *w, ngx_uint_t on);
+static int64_t ngx_rtc_tick_interval(ngx_rtc_worker_t *w, int64_t us);
+static void ngx_rtc_tick_every(ngx_rtc_worker_t *w, int64_t us);
 static void ngx_rtc_tick_next(ngx_rtc_worker_t *w);
 static void ngx_rtc_tick_arm(ngx_rtc_worker_t *w, int64_t tick);
 static void ngx_rtc_tick_hold(ngx_event_t *ev);
@@ -216,11 +222,33 @@ ngx_rtc_tick_handler(ngx_event_t *ev)
 
     if (w->polls_empty * 2 > w->polls || w->nsessions == 0) {
         ngx_rtc_tick_polling(w, 0);
+
+    } else {
+        ngx_rtc_tick_every(w, ngx_rtc_tick_interval(w, now_us - w->woken_us));
     }
 
+    w->datagrams = 0;
     w->polls = 0;
     w->polls_empty = 0;
     w->woken_us = now_us;
+}
+
+
+/* Of polling, with as many datagrams as there were in `us`. */
+
+static int64_t
+ngx_rtc_tick_interval(ngx_rtc_worker_t *w, int64_t us)
+{
+    int64_t  interval;
+
+    interval = us * (int64_t) (w->room / NGX_RTC_TICK_ROOM
+                               / NGX_RTC_TICK_PACKET)
+               / (int64_t) ngx_max(w->datagrams, 1);
+
+    interval = ngx_min(interval, NGX_RTC_TICK_POLL_MAX);
+    interval -= interval % NGX_RTC_TICK_US;
+
+    return ngx_max(interval, NGX_RTC_TICK_POLL_MIN);
 }
 
 
@@ -270,20 +298,36 @@ ngx_rtc_tick_run(ngx_rtc_worker_t *w, int64_t now_us)
 static void
 ngx_rtc_tick_polling(ngx_rtc_worker_t *w, ngx_uint_t on)
 {
-    struct itimerspec  its;
-
     w->polling = on;
 
     ngx_rtc_udp_watch(w, !on);
 
     if (!on) {
+        w->poll_us = 0;
         w->tick_armed = INT64_MAX;
         ngx_rtc_tick_next(w);
         return;
     }
 
+    w->room = ngx_rtc_udp_room(w);
+    w->datagrams = 0;
+    ngx_rtc_tick_every(w, NGX_RTC_TICK_POLL_MIN);
+}
+
+
+static void
+ngx_rtc_tick_every(ngx_rtc_worker_t *w, int64_t us)
+{
+    struct itimerspec  its;
+
+    if (us == w->poll_us) {
+        return;
+    }
+
+    w->poll_us = us;
+
     its.it_interval.tv_sec = 0;
-    its.it_interval.tv_nsec = NGX_RTC_TICK_POLL_US * 1000;
+    its.it_interval.tv_nsec = us * 1000;
     its.it_value = its.it_interval;
 
     if (timerfd_settime(w->ticker->fd, 0, &its, NULL) == -1) {

@@ -567,6 +567,32 @@ ngx_rtc_udp_watch(ngx_rtc_worker_t *w, ngx_uint_t on)
 }
 
 
+size_t
+ngx_rtc_udp_room(ngx_rtc_worker_t *w)
+{
+    int         size;
+    size_t      room;
+    socklen_t   len;
+    ngx_uint_t  i;
+
+    room = NGX_MAX_INT32_VALUE;
+
+    for (i = 0; i < w->nlisteners; i++) {
+        len = sizeof(int);
+
+        if (getsockopt(w->listeners[i].fd, SOL_SOCKET, SO_RCVBUF, &size, &len)
+            == -1)
+        {
+            size = 0;
+        }
+
+        room = ngx_min(room, (size_t) size);
+    }
+
+    return room;
+}
+
+
 ngx_int_t
 ngx_rtc_udp_poll(ngx_rtc_conf_t *rcf)
 {
@@ -656,6 +682,8 @@ ngx_rtc_udp_read_batch(ngx_rtc_conf_t *rcf, ngx_rtc_listener_t *listener,
 
         return NGX_DECLINED;
     }
+
+    w->datagrams += n;
 
     now_us = ngx_callrec_now_us();
     wall_us = ngx_rtc_udp_wall_us();
