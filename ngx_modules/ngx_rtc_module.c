@@ -609,7 +609,6 @@ ngx_rtc_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_rtc_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t         i;
     ngx_rtc_conf_t    *rcf;
     ngx_rtc_worker_t  *w;
 
@@ -629,12 +628,9 @@ ngx_rtc_init_process(ngx_cycle_t *cycle)
 
     rcf->worker = w;
 
-    for (i = 0; i < NGX_RTC_SESSION_BUCKETS; i++) {
-        ngx_queue_init(&w->sessions[i]);
-    }
-
-    ngx_queue_init(&w->tcp_pending);
+    ngx_rtc_session_init(w);
     ngx_rtc_route_init(w);
+    ngx_queue_init(&w->tcp_pending);
 
     if (cr_srtp_library_init() != CR_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,

@@ -179,6 +179,7 @@ struct ngx_rtc_session_s {
     ngx_recording_publisher_t  *publisher;
     const ngx_rtc_path_t    *path;            /* of the current datagram */
     ngx_queue_t              wait;            /* on the wheel */
+    ngx_queue_t              settle;          /* see _session_input() */
     int64_t                  due_us;          /* what it waits for */
     int64_t                  stats_us;        /* when the next are due */
     int64_t                  second_us;       /* the rate is measured from */
@@ -188,6 +189,7 @@ struct ngx_rtc_session_s {
     uint32_t                 keyframes;       /* wanted, by track */
 
     unsigned                 waiting:1;
+    unsigned                 unsettled:1;
     unsigned                 busy:1;          /* within the peer's code */
     unsigned                 refused:1;       /* the engine has no place */
     unsigned                 closed:1;
@@ -204,6 +206,8 @@ struct ngx_rtc_worker_s {
 
     ngx_queue_t              sessions[NGX_RTC_SESSION_BUCKETS];
     ngx_uint_t               nsessions;
+    ngx_queue_t              unsettled;       /* had input in this turn */
+    ngx_event_t              settle;
 
     ngx_queue_t              routes[NGX_RTC_ROUTE_BUCKETS];
     ngx_queue_t              foreign;         /* least recently used last */
@@ -364,6 +368,7 @@ void ngx_rtc_tick_woken(ngx_rtc_worker_t *w);
 
 /* ngx_rtc_session.c */
 
+void ngx_rtc_session_init(ngx_rtc_worker_t *w);
 ngx_rtc_session_t *ngx_rtc_session_open(ngx_rtc_conf_t *rcf,
     const ngx_rtc_record_t *rec);
 ngx_rtc_session_t *ngx_rtc_session_by_id(ngx_rtc_worker_t *w,

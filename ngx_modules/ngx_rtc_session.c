@@ -36,6 +36,7 @@ static ngx_queue_t *ngx_rtc_session_bucket(ngx_rtc_worker_t *w,
     const char *id);
 static ngx_uint_t ngx_rtc_session_policed(ngx_rtc_conf_t *rcf,
     ngx_rtc_session_t *s, int64_t now_us);
+static void ngx_rtc_session_settle(ngx_event_t *ev);
 static void ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     int64_t deadline_us, int64_t now_us);
 static void ngx_rtc_session_stats(ngx_rtc_session_t *s);
@@ -54,6 +55,23 @@ static void ngx_rtc_on_state(void *ctx, cr_peer_state_e state,
 static void ngx_rtc_on_frame(void *ctx, const cr_frame_t *frame);
 static void ngx_rtc_on_clock(void *ctx, const cr_clock_event_t *event);
 static void ngx_rtc_on_gap(void *ctx, const cr_gap_event_t *event);
+
+
+void
+ngx_rtc_session_init(ngx_rtc_worker_t *w)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_RTC_SESSION_BUCKETS; i++) {
+        ngx_queue_init(&w->sessions[i]);
+    }
+
+    ngx_queue_init(&w->unsettled);
+
+    w->settle.handler = ngx_rtc_session_settle;
+    w->settle.data = w;
+    w->settle.log = ngx_cycle->log;
+}
 
 
 ngx_rtc_session_t *
@@ -147,8 +165,9 @@ void
 ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
     const ngx_rtc_path_t *path, u_char *data, size_t len, int64_t now_us)
 {
-    ngx_uint_t   media;
-    cr_status_e  status;
+    ngx_uint_t         media;
+    cr_status_e        status;
+    ngx_rtc_worker_t  *w;
 
     media = cr_rtp_is_rtp(data, len) && !cr_rtp_is_rtcp(data, len);
 
@@ -175,7 +194,44 @@ ngx_rtc_session_input(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
         }
     }
 
-    ngx_rtc_session_after(rcf, s, cr_peer_deadline(s->peer), now_us);
+    /* many datagrams of a session are read at once */
+
+    if (s->unsettled) {
+        return;
+    }
+
+    w = rcf->worker;
+
+    s->unsettled = 1;
+    ngx_queue_insert_tail(&w->unsettled, &s->settle);
+
+    if (!w->settle.posted) {
+        ngx_post_event(&w->settle, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_rtc_session_settle(ngx_event_t *ev)
+{
+    int64_t             now_us;
+    ngx_queue_t        *q;
+    ngx_rtc_worker_t   *w;
+    ngx_rtc_session_t  *s;
+
+    w = ev->data;
+    now_us = ngx_callrec_now_us();
+
+    while (!ngx_queue_empty(&w->unsettled)) {
+        q = ngx_queue_head(&w->unsettled);
+        s = ngx_queue_data(q, ngx_rtc_session_t, settle);
+
+        ngx_queue_remove(q);
+        s->unsettled = 0;
+
+        ngx_rtc_session_after(ngx_rtc_conf(), s, cr_peer_deadline(s->peer),
+                              now_us);
+    }
 }
 
 
@@ -489,6 +545,10 @@ ngx_rtc_session_free(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s)
     rcf->worker->nsessions--;
 
     ngx_rtc_tick_remove(rcf->worker, s);
+
+    if (s->unsettled) {
+        ngx_queue_remove(&s->settle);
+    }
 
     cr_peer_destroy(s->peer);
     ngx_free(s);
