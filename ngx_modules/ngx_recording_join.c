@@ -88,6 +88,8 @@ ngx_recording_join_create(ngx_recording_publisher_t *pub,
         return NULL;
     }
 
+    ngx_recording_writer_patient(j->writer, 1);
+
     rc = ngx_recording_join_table(j);
 
     if (rc != NGX_OK) {
@@ -249,6 +251,8 @@ void
 ngx_recording_join_leave(ngx_recording_join_t *j, const char *reason)
 {
     j->pub = NULL;
+
+    ngx_recording_writer_patient(j->writer, 0);
 
     ngx_cpystrn((u_char *) j->reason, (u_char *) reason, sizeof(j->reason));
 

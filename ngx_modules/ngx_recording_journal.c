@@ -113,6 +113,8 @@ ngx_recording_journal_write(ngx_recording_journal_line_t *l)
 
     j = l->journal;
 
+    ngx_recording_writer_patient(j->writer, l->done == NULL);
+
     if (ngx_recording_journal_open(j) != NGX_OK
         || ngx_recording_writer_append(j->writer, l->text, l->len, "\n",
                                        ngx_recording_journal_appended, l)
@@ -316,6 +318,8 @@ ngx_recording_journal_idle(ngx_recording_journal_t *j)
     if (j->pending != 0) {
         return;
     }
+
+    ngx_recording_writer_patient(j->writer, 1);
 
     if (j->open
         && ngx_recording_writer_close(j->writer, ngx_recording_journal_closed,

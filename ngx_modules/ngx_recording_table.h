@@ -82,7 +82,7 @@ void ngx_recording_publishers_check(void);
 
 /*
  * Appends one record (no newline) to a recording's journal from the thread
- * pool, in the order of the calls; done(ctx, rc) may be NULL.
+ * pool, in the order of the calls; done(ctx, rc) may be NULL: nobody waits.
  */
 typedef void (*ngx_recording_journal_pt)(void *ctx, ngx_int_t rc);
 

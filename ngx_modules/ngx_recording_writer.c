@@ -32,6 +32,7 @@ typedef struct {
     size_t                    len;
     u_char                   *data;      /* bytes, or a path with its NUL */
     unsigned                  given:1;   /* data is not behind this */
+    unsigned                  later:1;
 } ngx_recording_op_t;
 
 
@@ -42,6 +43,7 @@ struct ngx_recording_writer_s {
     ngx_log_t                *log;
     ngx_queue_t               waiting;
     size_t                    pending;
+    unsigned                  patient:1;
     unsigned                  posted:1;
     unsigned                  calling:1;     /* callbacks */
     unsigned                  destroyed:1;
@@ -127,6 +129,13 @@ ngx_recording_writer_create(ngx_thread_pool_t *pool, ngx_uint_t durable,
     ngx_queue_insert_tail(&ngx_recording_writers, &w->queue);
 
     return w;
+}
+
+
+void
+ngx_recording_writer_patient(ngx_recording_writer_t *w, ngx_uint_t patient)
+{
+    w->patient = (patient != 0);
 }
 
 
@@ -277,6 +286,7 @@ static void
 ngx_recording_writer_queue(ngx_recording_writer_t *w, ngx_recording_op_t *op)
 {
     op->err = 0;
+    op->later = (op->given || w->patient);
 
     if (op->type == NGX_RECORDING_OP_APPEND) {
         w->pending += op->len;
@@ -313,8 +323,6 @@ ngx_recording_writer_post(ngx_recording_writer_t *w)
     ngx_queue_add(&w->batch, &w->waiting);
     ngx_queue_init(&w->waiting);
 
-    /* nobody waits for a cluster */
-
     later = 1;
 
     for (q = ngx_queue_head(&w->batch);
@@ -322,7 +330,7 @@ ngx_recording_writer_post(ngx_recording_writer_t *w)
          q = ngx_queue_next(q))
     {
         op = ngx_queue_data(q, ngx_recording_op_t, queue);
-        later &= op->given;
+        later &= op->later;
     }
 
     w->posted = 1;

@@ -28,6 +28,14 @@ typedef void (*ngx_recording_writer_pt)(void *ctx, ngx_int_t rc,
 ngx_recording_writer_t *ngx_recording_writer_create(ngx_thread_pool_t *pool,
     ngx_uint_t durable, ngx_log_t *log);
 
+/*
+ * patient: nobody waits for what is asked for from now on, it may be done
+ * with others' work a little later.  It is so at first of no writer, and
+ * always of what is given.
+ */
+void ngx_recording_writer_patient(ngx_recording_writer_t *w,
+    ngx_uint_t patient);
+
 /* What was given is still done; callbacks run, then the writer is freed. */
 void ngx_recording_writer_destroy(ngx_recording_writer_t *w);
 
