@@ -215,12 +215,10 @@ is_closing(void *opaque)
 
 
 static int
-fetch_url(CallMixFile *file, const char *url)
+fetch_url(CallMixFile *file, const char *url, const AVIOInterruptCB *interrupt)
 {
-    const AVIOInterruptCB interrupt = { is_closing, file };
-
     return ff_callmix_fetch(&file->folder->http, url, file->name, file->size,
-                            &interrupt, &file->data);
+                            interrupt, &file->data);
 }
 
 
@@ -235,23 +233,23 @@ is_refusal(int error)
 
 
 static int
-fetch_listed(CallMixFile *file)
+fetch_listed(CallMixFile *file, const AVIOInterruptCB *interrupt)
 {
     CallMixManifest *manifest = file->folder->manifest;
     char            *url = NULL, *other = NULL;
     int              ret, again;
 
-    ret = ff_callmix_manifest_url(manifest, file->name, NULL, &url);
+    ret = ff_callmix_manifest_url(manifest, file->name, NULL, interrupt, &url);
     if (ret < 0)
         return ret;
 
-    ret = fetch_url(file, url);
+    ret = fetch_url(file, url, interrupt);
 
     if (is_refusal(ret)) {
-        again = ff_callmix_manifest_url(manifest, file->name, url, &other);
-
+        again = ff_callmix_manifest_url(manifest, file->name, url, interrupt,
+                                        &other);
         if (again >= 0)
-            ret = fetch_url(file, other);
+            ret = fetch_url(file, other, interrupt);
         else if (again != AVERROR(EACCES))
             ret = again;
     }
@@ -263,7 +261,7 @@ fetch_listed(CallMixFile *file)
 
 
 static int
-fetch_joined(CallMixFile *file)
+fetch_joined(CallMixFile *file, const AVIOInterruptCB *interrupt)
 {
     char   *url;
     int     ret;
@@ -272,7 +270,7 @@ fetch_joined(CallMixFile *file)
     if (ret < 0)
         return ret;
 
-    ret = fetch_url(file, url);
+    ret = fetch_url(file, url, interrupt);
 
     av_free(url);
     return ret;
@@ -282,10 +280,11 @@ fetch_joined(CallMixFile *file)
 static void *
 run(void *opaque)
 {
-    CallMixFile *file = opaque;
+    CallMixFile            *file = opaque;
+    const AVIOInterruptCB   interrupt = { is_closing, file };
 
-    file->error = file->folder->manifest ? fetch_listed(file)
-                                         : fetch_joined(file);
+    file->error = file->folder->manifest ? fetch_listed(file, &interrupt)
+                                         : fetch_joined(file, &interrupt);
     return NULL;
 }
 

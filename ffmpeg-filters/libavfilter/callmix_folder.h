@@ -68,7 +68,8 @@ void ff_callmix_manifest_close(CallMixManifest **manifest);
  * list has nothing but what was refused.
  */
 int ff_callmix_manifest_url(CallMixManifest *manifest, const char *file,
-                            const char *refused, char **url);
+                            const char *refused,
+                            const AVIOInterruptCB *interrupt, char **url);
 
 
 /* ---- the folder and its files (callmix_folder.c) ---- */

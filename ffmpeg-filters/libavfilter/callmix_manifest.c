@@ -79,18 +79,19 @@ read_local(const CallMixManifest *manifest, CallMixData *data)
 
 
 static int
-read_text(const CallMixManifest *manifest, CallMixData *data)
+read_text(const CallMixManifest *manifest, const AVIOInterruptCB *interrupt,
+          CallMixData *data)
 {
     int ret;
 
     if (ff_callmix_is_url(manifest->where)) {
         ret = ff_callmix_fetch(&manifest->http, manifest->where,
-                               manifest->name, -1, NULL, data);
+                               manifest->name, -1, interrupt, data);
     } else {
         ret = read_local(manifest, data);
     }
 
-    if (ret < 0) {
+    if (ret < 0 && ret != AVERROR_EXIT) {
         av_log(manifest->http.log_ctx, AV_LOG_ERROR, "%s: %s\n",
                manifest->name, av_err2str(ret));
     }
@@ -132,7 +133,7 @@ check(json_t *root, int64_t *expires)
 
 
 static int
-load(CallMixManifest *manifest)
+load(CallMixManifest *manifest, const AVIOInterruptCB *interrupt)
 {
     const char     *wrong;
     CallMixData     data = { NULL };
@@ -141,7 +142,7 @@ load(CallMixManifest *manifest)
     int64_t         expires = 0;
     int             ret;
 
-    ret = read_text(manifest, &data);
+    ret = read_text(manifest, interrupt, &data);
     if (ret < 0) {
         av_free(data.data);
         return ret;
@@ -183,8 +184,8 @@ ff_callmix_manifest_open(CallMixManifest **manifestp, const char *where,
     manifest->where = av_strdup(where);
     manifest->name = av_strdup(name);
 
-    ret = manifest->where && manifest->name ? load(manifest) : AVERROR(ENOMEM);
-
+    ret = manifest->where && manifest->name ? load(manifest, NULL)
+                                            : AVERROR(ENOMEM);
     if (ret < 0)
         ff_callmix_manifest_close(&manifest);
 
@@ -219,7 +220,7 @@ find(const CallMixManifest *manifest, const char *file)
 
 static int
 find_fresh(CallMixManifest *manifest, const char *file, const char *refused,
-           char **url)
+           const AVIOInterruptCB *interrupt, char **url)
 {
     const char *found = find(manifest, file);
     int         ret;
@@ -231,7 +232,7 @@ find_fresh(CallMixManifest *manifest, const char *file, const char *refused,
         av_log(manifest->http.log_ctx, AV_LOG_VERBOSE,
                "%s is read anew\n", manifest->name);
 
-        ret = load(manifest);
+        ret = load(manifest, interrupt);
         if (ret < 0)
             return ret;
 
@@ -251,12 +252,13 @@ find_fresh(CallMixManifest *manifest, const char *file, const char *refused,
 
 int
 ff_callmix_manifest_url(CallMixManifest *manifest, const char *file,
-                        const char *refused, char **url)
+                        const char *refused,
+                        const AVIOInterruptCB *interrupt, char **url)
 {
     int ret;
 
     pthread_mutex_lock(&manifest->mutex);
-    ret = find_fresh(manifest, file, refused, url);
+    ret = find_fresh(manifest, file, refused, interrupt, url);
     pthread_mutex_unlock(&manifest->mutex);
 
     return ret;

@@ -164,6 +164,21 @@ same('slow, but not silent', '', sub {
     return $_[0]{path} =~ /a.*1\.mkv$/ ? { slow => 1 } : ()
 });
 
+# faults of all these kinds by chance, up to three for each file
+
+my @faults = (sub { +{ status => 500 } }, sub { +{ status => 429 } },
+    sub { +{ short => int rand 4000 } }, sub { +{ chunked => 1 } },
+    sub { +{ chunked => 1, short => int rand 4000 } },
+    sub { +{ short => int rand 4000, ranges => 0 } },
+    sub { +{ delay => rand 0.2 } }, sub { +{ slow => rand 0.5 } });
+
+for my $seed (1 .. 5) {
+    srand $seed;
+    same("faults by chance, seed $seed", '', sub {
+        return $_[0]{nth} <= 3 && rand() < 0.6 ? $faults[rand @faults]->() : ()
+    });
+}
+
 
 # ---- what is not there ----
 
@@ -209,6 +224,34 @@ for (['500', sub { +{ status => 500 } }], ['401', sub { +{ status => 401 } }],
     is($crc, undef, "a chunk always $what: an error");
     like($rec->{log}, qr/\Q$names[4]\E did not come/, '...that tells which');
 }
+
+# what no mix should follow or swallow
+
+for (['a redirection to a file', sub { +{ location => "file://$rec->{dir}" } }],
+    ['a redirection to itself', sub { +{ location => $_[0]{path} } }],
+    ['a terabyte', sub { +{ length => 1 << 40 } }])
+{
+    my ($what, $answer) = @$_;
+
+    ($crc) = mix(CallRecorder::FileServer->new($rec->dir, sub {
+        return $_[0]{path} eq "/$names[4]" ? $answer->(@_) : ()
+    }), ':retry_timeout=0');
+
+    is($crc, undef, "$what: an error");
+    like($rec->{log}, qr/\Q$names[4]\E did not come/, '...that tells where');
+}
+
+# the third chunk is on its way when the mix ends: run() has a limit of its own
+
+$server = CallRecorder::FileServer->new($rec->dir, sub {
+    return $_[0]{path} =~ /3\.mkv$/ ? { stall => 100 } : ()
+});
+$rec->run('-filter_complex', 'callmix=dir=' . quoted($server->url)
+    . ":$size:timeout=600:retry_timeout=600[v][a]",
+    qw(-map [v] -map [a] -t 0.5 -f null -));
+@requests = $server->stop;
+ok(scalar(grep { /3\.mkv$/ } @requests), 'it was asked for');
+pass('a mix that ends does not wait for files that are on their way');
 
 ($crc) = mix(CallRecorder::FileServer->new("$rec->{dir}/a"), '',
     '/x?token=secret');

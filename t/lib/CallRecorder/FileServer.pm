@@ -15,7 +15,8 @@ package CallRecorder::FileServer;
 # What the sub can ask for: status => N; location => URL; body => text instead
 # of the file; short => bytes after which the connection ends; stall => bytes
 # after which nothing comes any more; slow => seconds that a body takes;
-# chunked => 1, for an answer without its length; ranges => 0.
+# chunked => 1, for an answer without its length; length => N, for one with
+# another; ranges => 0; delay => seconds before the answer.
 
 use strict;
 use warnings;
@@ -152,7 +153,7 @@ sub answer
         $body = $status == 206 ? substr $body, $from : '';
     }
 
-    my $length = length $body;
+    my $length = $how->{length} // length $body;
     $extra .= $how->{chunked} ? "Transfer-Encoding: chunked\r\n"
         : "Content-Length: $length\r\n";
     $body = sprintf("%x\r\n%s\r\n", $length, $body) . "0\r\n\r\n"
@@ -160,6 +161,8 @@ sub answer
 
     my $cut = $how->{short} // $how->{stall};
     substr($body, $cut) = '' if defined $cut && $cut < length $body;
+
+    sleep $how->{delay} if $how->{delay};
 
     binmode $conn;
     $conn->autoflush;
