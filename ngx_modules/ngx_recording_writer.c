@@ -682,6 +682,16 @@ ngx_recording_writers_finish(void)
         return;
     }
 
+    /* a thousand files are not synced in the second that the master waits */
+
+    for (q = ngx_queue_head(&ngx_recording_writers);
+         q != ngx_queue_sentinel(&ngx_recording_writers);
+         q = ngx_queue_next(q))
+    {
+        w = ngx_queue_data(q, ngx_recording_writer_t, queue);
+        w->durable = 0;
+    }
+
     q = ngx_queue_head(&ngx_recording_writers);
     w = ngx_queue_data(q, ngx_recording_writer_t, queue);
 

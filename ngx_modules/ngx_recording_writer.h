@@ -78,7 +78,7 @@ size_t ngx_recording_writer_pending(ngx_recording_writer_t *w);
 
 /*
  * Does all that is pending in all writers now, waiting for the threads: for
- * a process that leaves.  Callbacks are not called any more.
+ * a process that leaves.  Nothing is synced, callbacks are not called any more.
  */
 void ngx_recording_writers_finish(void);
 
