@@ -176,10 +176,15 @@ END
             return 200 \$s3_presigned_url;
         }
 
+        location /args {
+            s3_key \$arg_key;
+            s3_presign_args response-content-type=video/x-test;
+            return 200 \$s3_presigned_url;
+        }
+
         location /short {
             s3_key \$arg_key;
             s3_presign_expires 1s;
-            s3_presign_args response-content-type=video/x-test;
             return 200 \$s3_presigned_url;
         }
 END2
@@ -344,9 +349,11 @@ END2
         is(qx(curl -s -o /dev/null -w '%{http_code}' '$other'), '403',
             'not another object');
 
-        $url = $req->(GET => '/short?key=dir/one')->{body};
+        $url = $req->(GET => '/args?key=dir/one')->{body};
         like(qx(curl -s -i '$url'), qr{^content-type: video/x-test}mi,
             's3_presign_args');
+
+        $url = $req->(GET => '/short?key=dir/one')->{body};
         sleep 3;
         is(qx(curl -s -o /dev/null -w '%{http_code}' '$url'), '403',
             'not when it has expired');
