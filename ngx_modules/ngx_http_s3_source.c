@@ -25,6 +25,17 @@ typedef struct {
 } ngx_http_s3_source_t;
 
 
+/* Of s3_credentials; others are the provider's own. */
+typedef struct {
+    ngx_str_t                path;
+    ngx_str_t                profile;
+    ngx_str_t                url;
+    ngx_str_t                ca;
+} ngx_http_s3_parameters_t;
+
+
+static ngx_int_t ngx_http_s3_provider_parameter(ngx_http_s3_provider_t *p,
+    ngx_http_s3_parameters_t *given, ngx_str_t *value);
 static ngx_http_s3_provider_t *ngx_http_s3_provider_create(ngx_conf_t *cf,
     ngx_http_s3_source_e source);
 static char *ngx_http_s3_provider_env(ngx_conf_t *cf,
@@ -49,30 +60,13 @@ static ngx_http_s3_source_t  ngx_http_s3_sources[] = {
 char *
 ngx_http_s3_provider_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char                    *rv;
-    ngx_str_t               *value, *to, path, profile, url, ca;
-    ngx_uint_t               i, k;
-    ngx_http_s3_source_t    *source;
-    ngx_http_s3_provider_t  *p;
-    ngx_http_s3_loc_conf_t  *slcf = conf;
-
-    static struct {
-        ngx_str_t   name;
-        ngx_uint_t  sources;             /* bits of ngx_http_s3_source_e */
-    } params[] = {
-        { ngx_string("path="), 1 << NGX_HTTP_S3_FILE },
-        { ngx_string("profile="), 1 << NGX_HTTP_S3_FILE },
-        { ngx_string("url="), 1 << NGX_HTTP_S3_CONTAINER
-                              | 1 << NGX_HTTP_S3_INSTANCE
-                              | 1 << NGX_HTTP_S3_WEB_IDENTITY },
-        { ngx_string("ca="), 1 << NGX_HTTP_S3_CONTAINER
-                             | 1 << NGX_HTTP_S3_WEB_IDENTITY },
-        { ngx_string("role="), 1 << NGX_HTTP_S3_INSTANCE
-                               | 1 << NGX_HTTP_S3_WEB_IDENTITY },
-        { ngx_string("session="), 1 << NGX_HTTP_S3_WEB_IDENTITY },
-        { ngx_string("token_file="), 1 << NGX_HTTP_S3_CONTAINER
-                                     | 1 << NGX_HTTP_S3_WEB_IDENTITY }
-    };
+    char                      *rv;
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_s3_source_t      *source;
+    ngx_http_s3_provider_t    *p;
+    ngx_http_s3_loc_conf_t    *slcf = conf;
+    ngx_http_s3_parameters_t   given;
 
     if (slcf->provider != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -100,38 +94,16 @@ ngx_http_s3_provider_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_str_null(&path);
-    ngx_str_null(&profile);
-    ngx_str_null(&url);
-    ngx_str_null(&ca);
+    ngx_memzero(&given, sizeof(ngx_http_s3_parameters_t));
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        ngx_str_t  *to_of[] = { &path, &profile, &url, &ca, &p->role,
-                                &p->session, &p->token_file };
-
-        for (k = 0; k < sizeof(params) / sizeof(params[0]); k++) {
-            if (value[i].len > params[k].name.len
-                && ngx_strncmp(value[i].data, params[k].name.data,
-                               params[k].name.len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (k == sizeof(params) / sizeof(params[0])
-            || !(params[k].sources & (1 << source->source)))
-        {
+        if (ngx_http_s3_provider_parameter(p, &given, &value[i]) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" of \"%V\"",
                                &value[i], &value[1]);
             return NGX_CONF_ERROR;
         }
-
-        to = to_of[k];
-        to->data = value[i].data + params[k].name.len;
-        to->len = value[i].len - params[k].name.len;
     }
 
     switch (source->source) {
@@ -147,16 +119,63 @@ ngx_http_s3_provider_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         break;
 
     case NGX_HTTP_S3_FILE:
-        rv = ngx_http_s3_provider_file(cf, p, &path, &profile);
+        rv = ngx_http_s3_provider_file(cf, p, &given.path, &given.profile);
         break;
 
     default:
-        rv = ngx_http_s3_provider_endpoint(cf, p, &url, &ca);
+        rv = ngx_http_s3_provider_endpoint(cf, p, &given.url, &given.ca);
     }
 
     slcf->provider = p;
 
     return rv;
+}
+
+
+/* "name=value", of those that this source has. */
+
+static ngx_int_t
+ngx_http_s3_provider_parameter(ngx_http_s3_provider_t *p,
+    ngx_http_s3_parameters_t *given, ngx_str_t *value)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    const struct {
+        const char  *name;
+        ngx_str_t   *to;
+        ngx_uint_t   sources;            /* bits of ngx_http_s3_source_e */
+    } parameters[] = {
+        { "path=", &given->path, 1 << NGX_HTTP_S3_FILE },
+        { "profile=", &given->profile, 1 << NGX_HTTP_S3_FILE },
+        { "url=", &given->url, 1 << NGX_HTTP_S3_CONTAINER
+                               | 1 << NGX_HTTP_S3_INSTANCE
+                               | 1 << NGX_HTTP_S3_WEB_IDENTITY },
+        { "ca=", &given->ca, 1 << NGX_HTTP_S3_CONTAINER
+                             | 1 << NGX_HTTP_S3_WEB_IDENTITY },
+        { "role=", &p->role, 1 << NGX_HTTP_S3_INSTANCE
+                             | 1 << NGX_HTTP_S3_WEB_IDENTITY },
+        { "session=", &p->session, 1 << NGX_HTTP_S3_WEB_IDENTITY },
+        { "token_file=", &p->token_file, 1 << NGX_HTTP_S3_CONTAINER
+                                         | 1 << NGX_HTTP_S3_WEB_IDENTITY }
+    };
+
+    for (i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+
+        len = ngx_strlen(parameters[i].name);
+
+        if (value->len > len
+            && ngx_strncmp(value->data, parameters[i].name, len) == 0
+            && (parameters[i].sources & 1 << p->source))
+        {
+            parameters[i].to->data = value->data + len;
+            parameters[i].to->len = value->len - len;
+
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 
