@@ -147,18 +147,6 @@ cr_read_u32(const uint8_t *p, const uint8_t *end, uint32_t *v)
 }
 
 
-static inline const uint8_t *
-cr_read_u64(const uint8_t *p, const uint8_t *end, uint64_t *v)
-{
-    if (p == NULL || end - p < 8) {
-        return NULL;
-    }
-
-    *v = cr_get_u64(p);
-    return p + 8;
-}
-
-
 /* A view of the next len bytes. */
 static inline const uint8_t *
 cr_read_bytes(const uint8_t *p, const uint8_t *end, size_t len, cr_slice_t *v)

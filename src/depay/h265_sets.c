@@ -12,7 +12,6 @@
 #include "base/bits.h"
 
 
-#define CR_H265_VPS_ID_MAX     15
 #define CR_H265_SPS_ID_MAX     15
 #define CR_H265_PPS_ID_MAX     63
 #define CR_H265_HEAD           2     /* bytes of the NAL unit header */

@@ -16,7 +16,6 @@
 
 
 #define CR_S3_DOCUMENT_MAX  131072       /* bytes of an answer or a file */
-#define CR_S3_PROFILE_MAX   128
 
 
 typedef struct {

@@ -8,13 +8,18 @@
 
 static const uint8_t *cr_s3_head_line(cr_slice_t head, cr_slice_t *method,
     cr_slice_t *path, cr_slice_t *query, cr_slice_t *version);
+static cr_status_e cr_s3_head_fields(const uint8_t *p, const uint8_t *end,
+    const cr_s3_head_t *how, cr_sigv4_request_t *request,
+    cr_sigv4_header_t *headers, cr_writer_t *w);
 static const uint8_t *cr_s3_head_field(const uint8_t *p, const uint8_t *end,
     cr_sigv4_header_t *h);
 static bool cr_s3_head_is(cr_slice_t name, const char *what);
 static bool cr_s3_head_signed(cr_slice_t name);
 static bool cr_s3_head_digest(cr_slice_t value);
-static void cr_s3_head_put(cr_writer_t *w, const char *name,
-    cr_slice_t value);
+static void cr_s3_head_put(cr_sigv4_request_t *request,
+    cr_sigv4_header_t *headers, const char *name, cr_slice_t value,
+    cr_writer_t *w);
+static void cr_s3_head_write(cr_writer_t *w, const cr_sigv4_header_t *h);
 
 
 size_t
@@ -33,13 +38,11 @@ cr_s3_head_sign(const cr_env_t *env, const cr_sigv4_key_t *key,
     const cr_s3_keys_t *keys, int64_t now, const cr_s3_head_t *how,
     cr_slice_t head, cr_writer_t *w)
 {
-    bool                host;
     char                date[CR_SIGV4_TIME_SIZE];
-    size_t              n;
-    cr_slice_t          payload, version;
+    cr_slice_t          version;
     cr_status_e         rc;
-    const uint8_t      *p, *end, *fields;
-    cr_sigv4_header_t   h, headers[CR_SIGV4_HEADERS_MAX];
+    const uint8_t      *fields;
+    cr_sigv4_header_t   headers[CR_SIGV4_HEADERS_MAX];
     cr_sigv4_request_t  request;
 
     if (cr_sigv4_time(date, now) != CR_OK) {
@@ -69,91 +72,26 @@ cr_s3_head_sign(const cr_env_t *env, const cr_sigv4_key_t *key,
     cr_write_bytes(w, version.data, version.len);
     cr_write_bytes(w, "\r\n", 2);
 
-    end = head.data + head.len;
-    host = false;
-    payload = how->payload;
-    n = 0;
+    request.headers = headers;
+    request.nheaders = 0;
+    request.payload = how->payload;
 
-    for (p = fields; /* void */; /* void */ ) {
-
-        p = cr_s3_head_field(p, end, &h);
-        if (p == NULL) {
-            return CR_INVALID;
-        }
-
-        if (h.name.len == 0) {
-            break;
-        }
-
-        if (cr_s3_head_is(h.name, "authorization")
-            || cr_s3_head_is(h.name, "x-amz-date")
-            || cr_s3_head_is(h.name, "x-amz-security-token"))
-        {
-            continue;
-        }
-
-        if (cr_s3_head_is(h.name, "x-amz-content-sha256")) {
-
-            if (how->trust && cr_s3_head_digest(h.value)) {
-                payload = h.value;
-            }
-
-            continue;
-        }
-
-        if (cr_s3_head_is(h.name, "host")) {
-
-            if (host) {
-                return CR_INVALID;
-            }
-
-            host = true;
-
-            if (how->host.len != 0) {
-                h.value = how->host;
-            }
-        }
-
-        cr_write_bytes(w, h.name.data, h.name.len);
-        cr_write_bytes(w, ": ", 2);
-        cr_write_bytes(w, h.value.data, h.value.len);
-        cr_write_bytes(w, "\r\n", 2);
-
-        if (!cr_s3_head_signed(h.name)) {
-            continue;
-        }
-
-        /* room for our own three */
-
-        if (n + 3 == CR_SIGV4_HEADERS_MAX) {
-            return CR_LIMIT;
-        }
-
-        headers[n++] = h;
+    rc = cr_s3_head_fields(fields, head.data + head.len, how, &request,
+                           headers, w);
+    if (rc != CR_OK) {
+        return rc;
     }
 
-    if (!host) {
-        return CR_INVALID;
-    }
-
-    headers[n].name = cr_s3_str("x-amz-date");
-    headers[n].value = (cr_slice_t) { (const uint8_t *) date,
-                                      CR_SIGV4_TIME_SIZE - 1 };
-    cr_s3_head_put(w, "X-Amz-Date: ", headers[n++].value);
-
-    headers[n].name = cr_s3_str("x-amz-content-sha256");
-    headers[n++].value = payload;
-    cr_s3_head_put(w, "X-Amz-Content-Sha256: ", payload);
+    cr_s3_head_put(&request, headers, "X-Amz-Date",
+                   (cr_slice_t) { (const uint8_t *) date,
+                                  CR_SIGV4_TIME_SIZE - 1 }, w);
+    cr_s3_head_put(&request, headers, "X-Amz-Content-Sha256",
+                   request.payload, w);
 
     if (keys->session.len != 0) {
-        headers[n].name = cr_s3_str("x-amz-security-token");
-        headers[n++].value = keys->session;
-        cr_s3_head_put(w, "X-Amz-Security-Token: ", keys->session);
+        cr_s3_head_put(&request, headers, "X-Amz-Security-Token",
+                       keys->session, w);
     }
-
-    request.payload = payload;
-    request.headers = headers;
-    request.nheaders = n;
 
     cr_write_bytes(w, "Authorization: ", sizeof("Authorization: ") - 1);
 
@@ -225,6 +163,75 @@ cr_s3_head_line(cr_slice_t head, cr_slice_t *method, cr_slice_t *path,
     query->len = (size_t) (p - query->data);
 
     return last + 1;
+}
+
+
+/* Copies what was there before and notes what of it is signed. */
+
+static cr_status_e
+cr_s3_head_fields(const uint8_t *p, const uint8_t *end,
+    const cr_s3_head_t *how, cr_sigv4_request_t *request,
+    cr_sigv4_header_t *headers, cr_writer_t *w)
+{
+    bool               host;
+    cr_sigv4_header_t  h;
+
+    host = false;
+
+    for ( ;; ) {
+
+        p = cr_s3_head_field(p, end, &h);
+        if (p == NULL) {
+            return CR_INVALID;
+        }
+
+        if (h.name.len == 0) {
+            return host ? CR_OK : CR_INVALID;
+        }
+
+        if (cr_s3_head_is(h.name, "authorization")
+            || cr_s3_head_is(h.name, "x-amz-date")
+            || cr_s3_head_is(h.name, "x-amz-security-token"))
+        {
+            continue;
+        }
+
+        if (cr_s3_head_is(h.name, "x-amz-content-sha256")) {
+
+            if (how->trust && cr_s3_head_digest(h.value)) {
+                request->payload = h.value;
+            }
+
+            continue;
+        }
+
+        if (cr_s3_head_is(h.name, "host")) {
+
+            if (host) {
+                return CR_INVALID;
+            }
+
+            host = true;
+
+            if (how->host.len != 0) {
+                h.value = how->host;
+            }
+        }
+
+        cr_s3_head_write(w, &h);
+
+        if (!cr_s3_head_signed(h.name)) {
+            continue;
+        }
+
+        /* room for our own three */
+
+        if (request->nheaders + 3 == CR_SIGV4_HEADERS_MAX) {
+            return CR_LIMIT;
+        }
+
+        headers[request->nheaders++] = h;
+    }
 }
 
 
@@ -318,10 +325,26 @@ cr_s3_head_digest(cr_slice_t value)
 }
 
 
+/* One of our own, signed. */
+
 static void
-cr_s3_head_put(cr_writer_t *w, const char *name, cr_slice_t value)
+cr_s3_head_put(cr_sigv4_request_t *request, cr_sigv4_header_t *headers,
+    const char *name, cr_slice_t value, cr_writer_t *w)
 {
-    cr_write_bytes(w, name, strlen(name));
-    cr_write_bytes(w, value.data, value.len);
+    cr_sigv4_header_t  *h = &headers[request->nheaders++];
+
+    h->name = (cr_slice_t) { (const uint8_t *) name, strlen(name) };
+    h->value = value;
+
+    cr_s3_head_write(w, h);
+}
+
+
+static void
+cr_s3_head_write(cr_writer_t *w, const cr_sigv4_header_t *h)
+{
+    cr_write_bytes(w, h->name.data, h->name.len);
+    cr_write_bytes(w, ": ", 2);
+    cr_write_bytes(w, h->value.data, h->value.len);
     cr_write_bytes(w, "\r\n", 2);
 }

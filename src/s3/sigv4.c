@@ -21,6 +21,8 @@
 
 static bool cr_sigv4_hmac(const uint8_t *key, size_t key_len,
     const void *data, size_t len, uint8_t mac[32]);
+static void cr_sigv4_headers(cr_writer_t *w,
+    const cr_sigv4_request_t *request, cr_slice_t *signed_headers);
 static void cr_sigv4_write(cr_writer_t *w, const char *text);
 static void cr_sigv4_slice(cr_writer_t *w, cr_slice_t slice);
 static void cr_sigv4_lower(cr_writer_t *w, cr_slice_t name);
@@ -142,8 +144,6 @@ cr_sigv4_canonical(const cr_env_t *env, const cr_sigv4_request_t *request,
 {
     size_t                    i, size;
     uint8_t                  *buf;
-    uint8_t                   order[CR_SIGV4_HEADERS_MAX];
-    cr_slice_t                last;
     cr_status_e               rc;
     cr_writer_t               w;
     const cr_sigv4_header_t  *h;
@@ -174,7 +174,6 @@ cr_sigv4_canonical(const cr_env_t *env, const cr_sigv4_request_t *request,
         return CR_NOMEM;
     }
 
-    cr_sigv4_sort(request, order);
     cr_writer_init(&w, buf, size);
 
     cr_sigv4_slice(&w, request->method);
@@ -189,45 +188,7 @@ cr_sigv4_canonical(const cr_env_t *env, const cr_sigv4_request_t *request,
         return rc;
     }
 
-    last = (cr_slice_t) { NULL, 0 };
-
-    for (i = 0; i < request->nheaders; i++) {
-        h = &request->headers[order[i]];
-
-        if (i != 0 && cr_sigv4_name_cmp(last, h->name) == 0) {
-            cr_write_u8(&w, ',');
-
-        } else {
-            cr_write_u8(&w, '\n');
-            cr_sigv4_lower(&w, h->name);
-            cr_write_u8(&w, ':');
-        }
-
-        cr_sigv4_value(&w, h->value);
-        last = h->name;
-    }
-
-    cr_sigv4_write(&w, "\n\n");
-
-    signed_headers->data = w.pos;
-    last = (cr_slice_t) { NULL, 0 };
-
-    for (i = 0; i < request->nheaders; i++) {
-        h = &request->headers[order[i]];
-
-        if (i != 0 && cr_sigv4_name_cmp(last, h->name) == 0) {
-            continue;
-        }
-
-        if (i != 0) {
-            cr_write_u8(&w, ';');
-        }
-
-        cr_sigv4_lower(&w, h->name);
-        last = h->name;
-    }
-
-    signed_headers->len = (size_t) (w.pos - signed_headers->data);
+    cr_sigv4_headers(&w, request, signed_headers);
 
     cr_write_u8(&w, '\n');
     cr_sigv4_slice(&w, request->payload);
@@ -241,6 +202,60 @@ cr_sigv4_canonical(const cr_env_t *env, const cr_sigv4_request_t *request,
     text->len = cr_writer_len(&w);
 
     return CR_OK;
+}
+
+
+/* CanonicalHeaders, an empty line and SignedHeaders. */
+
+static void
+cr_sigv4_headers(cr_writer_t *w, const cr_sigv4_request_t *request,
+    cr_slice_t *signed_headers)
+{
+    size_t                    i;
+    uint8_t                   order[CR_SIGV4_HEADERS_MAX];
+    cr_slice_t                last;
+    const cr_sigv4_header_t  *h;
+
+    cr_sigv4_sort(request, order);
+
+    last = (cr_slice_t) { NULL, 0 };
+
+    for (i = 0; i < request->nheaders; i++) {
+        h = &request->headers[order[i]];
+
+        if (i != 0 && cr_sigv4_name_cmp(last, h->name) == 0) {
+            cr_write_u8(w, ',');
+
+        } else {
+            cr_write_u8(w, '\n');
+            cr_sigv4_lower(w, h->name);
+            cr_write_u8(w, ':');
+        }
+
+        cr_sigv4_value(w, h->value);
+        last = h->name;
+    }
+
+    cr_sigv4_write(w, "\n\n");
+
+    signed_headers->data = w->pos;
+
+    for (i = 0; i < request->nheaders; i++) {
+        h = &request->headers[order[i]];
+
+        if (i != 0 && cr_sigv4_name_cmp(last, h->name) == 0) {
+            continue;
+        }
+
+        if (i != 0) {
+            cr_write_u8(w, ';');
+        }
+
+        cr_sigv4_lower(w, h->name);
+        last = h->name;
+    }
+
+    signed_headers->len = (size_t) (w->pos - signed_headers->data);
 }
 
 

@@ -20,7 +20,7 @@
 
 
 #define cr_s3_str(text)                                                     \
-    ((cr_slice_t) { (const uint8_t *) (text), sizeof(text) - 1 })
+    ((cr_slice_t) { (const uint8_t *) "" text, sizeof(text) - 1 })
 
 
 /* Bytes that are not encoded yet: a key, a value; a key's slashes stay. */
