@@ -74,25 +74,12 @@ client_ffmpeg_mline(const publisher_t *p, FILE *out, const char *fingerprint,
 {
     const char  *name = which == VIDEO ? "video" : "audio";
 
-    if (which == VIDEO) {
-        fprintf(out, "m=video 9 UDP/TLS/RTP/SAVPF %u %u\r\n", PT_VIDEO,
-                PT_RTX);
-
-    } else {
-        fprintf(out, "m=audio 9 UDP/TLS/RTP/SAVPF %u\r\n", PT_OPUS);
-    }
+    mline_head(p, out, fingerprint, which, true);
 
     fprintf(out,
-            "c=IN IP4 0.0.0.0\r\n"
-            "a=ice-ufrag:%s\r\n"
-            "a=ice-pwd:%s\r\n"
-            "a=fingerprint:%s\r\n"
-            "a=setup:%s\r\n"
-            "a=mid:%u\r\n"
             "a=sendonly\r\n"
             "a=msid:FFmpeg %s\r\n"
-            "a=rtcp-mux\r\n",
-            p->ufrag, p->pwd, fingerprint, p->options.setup, which, name);
+            "a=rtcp-mux\r\n", name);
 
     if (which == VIDEO) {
         fprintf(out,

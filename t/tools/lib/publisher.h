@@ -226,6 +226,9 @@ const char *http_request(http_t *http, const char *method, const char *url,
     const char *token, const char *type, const char *body);
 
 /* sdp.c */
+/* The m-line and its transport, up to a=mid. */
+void mline_head(const publisher_t *p, FILE *out, const char *fingerprint,
+    unsigned which, bool rtx);
 /* Header extensions, a=rid and a=simulcast. */
 void simulcast_lines(FILE *out, unsigned layers);
 size_t sdp_offer(const publisher_t *p, char *buf, size_t size);

@@ -34,16 +34,10 @@ simulcast_lines(FILE *out, unsigned layers)
 }
 
 
-static void
-sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
-    unsigned which)
+void
+mline_head(const publisher_t *p, FILE *out, const char *fingerprint,
+    unsigned which, bool rtx)
 {
-    const media_t   *m = &p->media[which];
-    unsigned         i;
-    const stream_t  *s = &p->streams[which];
-    bool             rtx = which == VIDEO && !p->options.no_rtx;
-    bool             rids = p->options.layers > 1 && !p->options.by_ssrc;
-
     if (which == AUDIO) {
         fprintf(out, "m=audio 9 UDP/TLS/RTP/SAVPF %u\r\n", PT_OPUS);
 
@@ -61,7 +55,24 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
             "a=ice-pwd:%s\r\n"
             "a=fingerprint:%s\r\n"
             "a=setup:%s\r\n"
-            "a=mid:%u\r\n"
+            "a=mid:%u\r\n",
+            p->ufrag, p->pwd, fingerprint, p->options.setup, which);
+}
+
+
+static void
+sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
+    unsigned which)
+{
+    const media_t   *m = &p->media[which];
+    unsigned         i;
+    const stream_t  *s = &p->streams[which];
+    bool             rtx = which == VIDEO && !p->options.no_rtx;
+    bool             rids = p->options.layers > 1 && !p->options.by_ssrc;
+
+    mline_head(p, out, fingerprint, which, rtx);
+
+    fprintf(out,
             "a=extmap:%u http://www.ietf.org/id/"
             "draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
             "a=extmap:%u urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
@@ -69,7 +80,6 @@ sdp_mline(const publisher_t *p, FILE *out, const char *fingerprint,
             "a=rtcp-mux\r\n"
             "a=rtcp-rsize\r\n"
             "a=msid:publisher %u\r\n",
-            p->ufrag, p->pwd, fingerprint, p->options.setup, which,
             EXT_TWCC, EXT_MID, which);
 
     if (which == AUDIO) {
