@@ -31,8 +31,10 @@ typedef struct {
 
 
 typedef struct {
-    /* The engine wants a keyframe soon: a chunk boundary, start, join. */
-    void     (*request_keyframe)(void *ctx, ngx_uint_t track);
+    /* The engine wants a keyframe soon, for a start or a join; patient: for a
+     * chunk boundary, which waits for what is missing. */
+    void     (*request_keyframe)(void *ctx, ngx_uint_t track,
+                 ngx_uint_t patient);
     /* When a track's last packet came, in microseconds of the local clock;
      * INT64_MIN: none ever, or its sender has switched it off. */
     int64_t  (*heard)(void *ctx, ngx_uint_t track);

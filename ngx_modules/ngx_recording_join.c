@@ -204,9 +204,10 @@ ngx_recording_join_tick(ngx_recording_join_t *j, int64_t now_us)
 static void
 ngx_recording_join_ask(ngx_recording_join_t *j, int64_t now_us)
 {
-    ngx_uint_t              i, all;
+    ngx_uint_t              i, all, boundary;
     ngx_recording_track_t  *t;
 
+    boundary = j->policy.with_video && !j->policy.changed;
     all = cr_chunk_policy_wants_keyframe(&j->policy, now_us - j->ref.t0_us);
 
     for (i = 0; i < j->ntracks; i++) {
@@ -223,7 +224,7 @@ ngx_recording_join_ask(ngx_recording_join_t *j, int64_t now_us)
                 && now_us - t->asked_us >= CR_CHUNK_ASK_US))
         {
             t->asked_us = now_us;
-            j->handlers.request_keyframe(j->handlers.ctx, i);
+            j->handlers.request_keyframe(j->handlers.ctx, i, boundary);
         }
     }
 }

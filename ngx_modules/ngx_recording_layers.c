@@ -112,7 +112,7 @@ ngx_recording_layers_ask(ngx_recording_join_t *j, ngx_recording_mline_t *m,
 
     if (now_us - t->asked_us >= CR_CHUNK_ASK_US) {
         t->asked_us = now_us;
-        j->handlers.request_keyframe(j->handlers.ctx, m->first + wanted);
+        j->handlers.request_keyframe(j->handlers.ctx, m->first + wanted, 0);
     }
 }
 

@@ -187,6 +187,7 @@ struct ngx_rtc_session_s {
     uint64_t                 policed;         /* packets over the rate */
     cr_peer_reason_e         reason;
     uint32_t                 keyframes;       /* wanted, by track */
+    uint32_t                 keyframes_soon;  /* of them */
 
     unsigned                 waiting:1;
     unsigned                 unsettled:1;

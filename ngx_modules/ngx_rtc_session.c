@@ -45,7 +45,8 @@ static void ngx_rtc_session_restart_with(ngx_rtc_session_t *s,
     const char *ufrag, const char *pwd, const char *remote_ufrag,
     const char *remote_pwd);
 static void ngx_rtc_session_connected(ngx_rtc_session_t *s);
-static void ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track);
+static void ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track,
+    ngx_uint_t patient);
 static int64_t ngx_rtc_session_heard(void *ctx, ngx_uint_t track);
 
 static void ngx_rtc_on_send(void *ctx, const cr_addr_t *to,
@@ -461,11 +462,15 @@ ngx_rtc_session_after(ngx_rtc_conf_t *rcf, ngx_rtc_session_t *s,
         return;
     }
 
-    for (track = 0; s->keyframes != 0; track++, s->keyframes >>= 1) {
+    for (track = 0; s->keyframes != 0; track++) {
         if (s->keyframes & 1) {
-            cr_peer_request_keyframe(s->peer, (unsigned) track, now_us);
+            cr_peer_request_keyframe(s->peer, (unsigned) track,
+                                     !(s->keyframes_soon & 1), now_us);
             deadline_us = cr_peer_deadline(s->peer);
         }
+
+        s->keyframes >>= 1;
+        s->keyframes_soon >>= 1;
     }
 
     if (now_us >= s->stats_us) {
@@ -606,7 +611,7 @@ ngx_rtc_session_connected(ngx_rtc_session_t *s)
 
 
 static void
-ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track)
+ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track, ngx_uint_t patient)
 {
     ngx_rtc_session_t *s = ctx;
 
@@ -621,12 +626,17 @@ ngx_rtc_session_keyframe(void *ctx, ngx_uint_t track)
         /* called out of a frame: the peer is in the middle of something */
 
         s->keyframes |= (uint32_t) 1 << track;
+
+        if (!patient) {
+            s->keyframes_soon |= (uint32_t) 1 << track;
+        }
+
         return;
     }
 
     now_us = ngx_callrec_now_us();
 
-    cr_peer_request_keyframe(s->peer, (unsigned) track, now_us);
+    cr_peer_request_keyframe(s->peer, (unsigned) track, patient, now_us);
 
     ngx_rtc_session_after(ngx_rtc_conf(), s, cr_peer_deadline(s->peer),
                           now_us);

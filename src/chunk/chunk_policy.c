@@ -160,6 +160,11 @@ cr_chunk_policy_wants_keyframe(cr_chunk_policy_t *p, int64_t media_us)
         return false;
     }
 
+    /* media time runs ahead where a queue was taken for a pause */
+    if (media_us < p->video_us) {
+        media_us = p->video_us;
+    }
+
     if (p->with_video && !p->changed
         && media_us - p->opened_us < p->duration_us - cr_chunk_lead(p))
     {

@@ -366,14 +366,22 @@ cr_peer_consent_deadline(const cr_peer_t *peer)
 
 
 void
-cr_peer_request_keyframe(cr_peer_t *peer, unsigned track, int64_t now_us)
+cr_peer_request_keyframe(cr_peer_t *peer, unsigned track, bool patient,
+    int64_t now_us)
 {
     if (peer->state == CR_PEER_CLOSED || track >= peer->ntracks) {
         return;
     }
 
     cr_peer_enter(peer, now_us);
-    cr_peer_rtcp_keyframe(&peer->tracks[track]);
+
+    if (patient) {
+        cr_peer_rtcp_keyframe_patient(&peer->tracks[track]);
+
+    } else {
+        cr_peer_rtcp_keyframe(&peer->tracks[track]);
+    }
+
     cr_peer_leave(peer);
 }
 

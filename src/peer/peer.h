@@ -22,6 +22,9 @@
 
 #define CR_PEER_DATAGRAM_MAX  1500
 
+#define CR_PEER_PATIENCE_US   1000000
+#define CR_PEER_STUCK_US      10000000
+
 
 typedef enum {
     CR_PEER_NEW,              /* no valid STUN request yet */
@@ -124,9 +127,15 @@ cr_status_e cr_peer_restart(cr_peer_t *peer, const char *local_ufrag,
  */
 void cr_peer_path_lost(cr_peer_t *peer, const cr_addr_t *addr);
 
-/* Asks for a keyframe (PLI or FIR), not more often than the floor; a call
- * under the floor is remembered and sent when the floor is over. */
-void cr_peer_request_keyframe(cr_peer_t *peer, unsigned track,
+/*
+ * Asks for a keyframe (PLI or FIR), not more often than the floor; a call
+ * under the floor is remembered and sent when the floor is over.  patient: it
+ * waits until no packet is missing, for CR_PEER_PATIENCE_US at most, or
+ * _STUCK_US where repetitions do not get through: browsers throw away what
+ * they have not sent yet when a keyframe comes, repetitions as well, and those
+ * they never send again.
+ */
+void cr_peer_request_keyframe(cr_peer_t *peer, unsigned track, bool patient,
     int64_t now_us);
 
 /* When the last packet of a track came that was no repetition; INT64_MIN:

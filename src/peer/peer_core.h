@@ -130,6 +130,8 @@ typedef struct {
     uint64_t                  fec_lost;      /* it was */
 
     bool                      keyframe_due;       /* to be asked for */
+    bool                      keyframe_patient;   /* holes may hold it, */
+    int64_t                   keyframe_since_us;
     bool                      keyframe_awaited;   /* was asked for */
     bool                      keyframe_seen;
     bool                      keyframe_asked;     /* ever, at: */
@@ -308,6 +310,8 @@ void cr_peer_rtcp_timeout(cr_peer_t *peer);
 int64_t cr_peer_rtcp_deadline(const cr_peer_t *peer);
 /* A keyframe is wanted: now if the floor allows, else when it is over. */
 void cr_peer_rtcp_keyframe(cr_peer_track_t *track);
+/* The same, when nothing is missing any more or patience ends. */
+void cr_peer_rtcp_keyframe_patient(cr_peer_track_t *track);
 /* How long a packet is waited for, as the round trip is now. */
 int64_t cr_peer_rtcp_give_up(const cr_peer_t *peer);
 /* A packet came that may answer a NACK. */

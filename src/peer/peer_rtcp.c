@@ -30,8 +30,11 @@
 #define CR_PEER_NACK_ROUNDS      12
 /* So many round trips a packet is waited for, or give_up_us; not longer than
  * twice that: browsers keep packets for three round trips at least, and for
- * three times that if there is room. */
-#define CR_PEER_GIVE_UP_ROUNDS   10
+ * three times that if there is room, and begin anew with each repetition. */
+#define CR_PEER_GIVE_UP_ROUNDS   20
+
+/* A packet that was asked for so often does not get through. */
+#define CR_PEER_STUCK            3
 
 #define CR_PEER_RTCP_MAX         1200
 
@@ -57,6 +60,7 @@ static void cr_peer_rtcp_remb(cr_peer_t *peer, cr_writer_t *w,
 static void cr_peer_rtcp_remb_now(cr_peer_t *peer);
 static void cr_peer_rtcp_nack(cr_peer_track_t *track);
 static void cr_peer_rtcp_twcc(cr_peer_t *peer);
+static void cr_peer_rtcp_keyframe_send(cr_peer_track_t *track);
 static int64_t cr_peer_rtcp_keyframe_us(const cr_peer_track_t *track);
 
 
@@ -405,7 +409,7 @@ cr_peer_rtcp_timeout(cr_peer_t *peer)
         }
 
         if (peer->now_us >= cr_peer_rtcp_keyframe_us(track)) {
-            cr_peer_rtcp_keyframe(track);
+            cr_peer_rtcp_keyframe_send(track);
         }
     }
 
@@ -571,6 +575,27 @@ cr_peer_rtcp_give_up(const cr_peer_t *peer)
 void
 cr_peer_rtcp_keyframe(cr_peer_track_t *track)
 {
+    track->keyframe_patient = false;
+    cr_peer_rtcp_keyframe_send(track);
+}
+
+
+void
+cr_peer_rtcp_keyframe_patient(cr_peer_track_t *track)
+{
+    /* one that is due waits no longer than it would have */
+    if (!track->keyframe_due) {
+        track->keyframe_patient = true;
+        track->keyframe_since_us = track->peer->now_us;
+    }
+
+    cr_peer_rtcp_keyframe_send(track);
+}
+
+
+static void
+cr_peer_rtcp_keyframe_send(cr_peer_track_t *track)
+{
     cr_peer_t       *peer = track->peer;
     cr_peer_rtcp_t   rtcp;
 
@@ -613,13 +638,27 @@ cr_peer_rtcp_keyframe(cr_peer_track_t *track)
 static int64_t
 cr_peer_rtcp_keyframe_us(const cr_peer_track_t *track)
 {
+    int64_t   at_us;
+    unsigned  asked;
+
     if (!track->keyframe_due) {
         return INT64_MAX;
     }
 
-    return track->keyframe_asked
-               ? track->keyframe_asked_us + track->peer->config.pli_interval_us
-               : INT64_MIN;
+    at_us = track->keyframe_asked
+                ? track->keyframe_asked_us + track->peer->config.pli_interval_us
+                : INT64_MIN;
+
+    if (track->keyframe_patient
+        && cr_rtp_stream_missing(track->stream, &asked))
+    {
+        at_us = cr_peer_max(at_us,
+                            track->keyframe_since_us
+                            + (asked < CR_PEER_STUCK ? CR_PEER_PATIENCE_US
+                                                     : CR_PEER_STUCK_US));
+    }
+
+    return at_us;
 }
 
 

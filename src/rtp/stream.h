@@ -129,6 +129,10 @@ unsigned cr_rtp_stream_nack(cr_rtp_stream_t *s, int64_t now_us,
 /* Changes config.give_up_us, of holes that are there, too. */
 void cr_rtp_stream_give_up(cr_rtp_stream_t *s, int64_t give_up_us);
 
+/* Whether packets are missing and waited for; asked: how often the first of
+ * them was asked for. */
+bool cr_rtp_stream_missing(const cr_rtp_stream_t *s, unsigned *asked);
+
 /* The peer does not answer: nothing is asked for any more. */
 void cr_rtp_stream_nack_off(cr_rtp_stream_t *s);
 

@@ -155,6 +155,19 @@ cr_rtp_stream_give_up(cr_rtp_stream_t *s, int64_t give_up_us)
 }
 
 
+bool
+cr_rtp_stream_missing(const cr_rtp_stream_t *s, unsigned *asked)
+{
+    if (s->holes == 0) {
+        return false;
+    }
+
+    *asked = cr_stream_slot(s, s->hole_first)->nacks;
+
+    return true;
+}
+
+
 void
 cr_rtp_stream_nack_off(cr_rtp_stream_t *s)
 {

@@ -296,7 +296,7 @@ feed(cr_peer_t *peer, cr_srtp_t *remote, cr_addr_t *from,
         datagram(peer, remote, how, from, data, len, now_us);
 
         if (options & OPTION_KEYFRAMES) {
-            cr_peer_request_keyframe(peer, len % 3, now_us);
+            cr_peer_request_keyframe(peer, len % 3, len & 4, now_us);
         }
 
         data += len;

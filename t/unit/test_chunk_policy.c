@@ -137,6 +137,13 @@ a_keyframe_is_asked_for_ahead_and_again(void **state)
 
     video(&p, 7 * SECOND, true);
     assert_false(cr_chunk_policy_wants_keyframe(&p, 8 * SECOND));
+
+    /* media time may be ahead of ours */
+    video(&p, 12000 * MS, true);
+    video(&p, 16690 * MS, false);
+    assert_false(cr_chunk_policy_wants_keyframe(&p, 14000 * MS));
+    video(&p, 16700 * MS, false);
+    assert_true(cr_chunk_policy_wants_keyframe(&p, 14010 * MS));
 }
 
 

@@ -292,16 +292,16 @@ keyframe_requests_keep_the_floor(void **state)
 
     remote_begin(&r);
     /* before there is anybody to ask */
-    cr_peer_request_keyframe(r.peer, 1, r.now_us);
+    cr_peer_request_keyframe(r.peer, 1, false, r.now_us);
     remote_run(&r, 1000000);
     assert_int_equal(r.state, CR_PEER_CONNECTED);
     /* the first frame was one */
     assert_int_equal(r.plis, 0);
 
     for (i = 0; i < 20; i++) {
-        cr_peer_request_keyframe(r.peer, 1, r.now_us);
-        cr_peer_request_keyframe(r.peer, 0, r.now_us);
-        cr_peer_request_keyframe(r.peer, 7, r.now_us);
+        cr_peer_request_keyframe(r.peer, 1, false, r.now_us);
+        cr_peer_request_keyframe(r.peer, 0, false, r.now_us);
+        cr_peer_request_keyframe(r.peer, 7, false, r.now_us);
         remote_run(&r, 10000);
     }
 
@@ -322,7 +322,7 @@ fir_serves_where_pli_is_not_known(void **state)
     r.session.media[1].fb_fir = true;
     remote_connect(&r);
     remote_run(&r, 500000);
-    cr_peer_request_keyframe(r.peer, 1, r.now_us);
+    cr_peer_request_keyframe(r.peer, 1, false, r.now_us);
     remote_run(&r, 500000);
     assert_int_equal(r.firs, 1);
     assert_int_equal(r.plis, 0);

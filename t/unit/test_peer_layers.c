@@ -493,7 +493,7 @@ a_layer_goes_and_comes_back(void **state)
     assert_int_equal(r.state, CR_PEER_CONNECTED);
 
     /* and may be another stream afterwards */
-    cr_peer_request_keyframe(r.peer, 2, r.now_us);
+    cr_peer_request_keyframe(r.peer, 2, false, r.now_us);
     run(5);
     assert_int_equal(layers[1].plis, 1);
     assert_int_equal(layers[0].plis, 0);

@@ -316,6 +316,95 @@ keyframes_are_asked_for_on_giving_up_and_not_before(void **state)
 }
 
 
+/* A browser that has a keyframe to send throws away the repetitions that it has
+ * not sent yet: where there is time, they go first. */
+static void
+keyframes_that_can_wait_are_asked_for_when_nothing_is_missing(void **state)
+{
+    unsigned  next;
+
+    (void) state;
+
+    r.lose = lose;
+    r.xr = true;
+    r.config.give_up_us = 20000000;
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+    cr_peer_request_keyframe(r.peer, 1, true, r.now_us);
+    remote_run(&r, 100000);
+    assert_int_equal(r.plis, 1);
+
+    /* some are missing, and do not come */
+    remote_run(&r, 1000000);
+    next = (uint16_t) (r.seq[1] - first_seq);
+    lost.from = next;
+    lost.to = next + 5;
+    lost.for_good = true;
+    remote_run(&r, 500000);
+    assert_true(r.nacks > 5);
+    cr_peer_request_keyframe(r.peer, 1, true, r.now_us);
+    remote_run(&r, 1000000);
+    cr_peer_request_keyframe(r.peer, 1, true, r.now_us);
+    remote_run(&r, 500000);
+    assert_int_equal(r.plis, 1);
+
+    /* now they do */
+    lost.for_good = false;
+    remote_run(&r, 300000);
+    assert_int_equal(r.plis, 2);
+    assert_int_equal(r.gaps, 0);
+
+    /* patience ends */
+    remote_run(&r, 3000000);
+    next = (uint16_t) (r.seq[1] - first_seq);
+    lost.from = next;
+    lost.to = next + 5;
+    lost.for_good = true;
+    remote_run(&r, 500000);
+    cr_peer_request_keyframe(r.peer, 1, true, r.now_us);
+    remote_run(&r, CR_PEER_STUCK_US - 50000);
+    assert_int_equal(r.plis, 2);
+    remote_run(&r, 150000);
+    assert_int_equal(r.plis, 3);
+
+    /* and whoever has none does not wait for who has */
+    remote_run(&r, 1000000);
+    cr_peer_request_keyframe(r.peer, 1, true, r.now_us);
+    remote_run(&r, 100000);
+    assert_int_equal(r.plis, 3);
+    cr_peer_request_keyframe(r.peer, 1, false, r.now_us);
+    remote_run(&r, 100000);
+    assert_int_equal(r.plis, 4);
+    assert_int_equal(r.gaps, 0);
+}
+
+
+static void
+keyframes_wait_less_for_what_was_hardly_asked_for(void **state)
+{
+    unsigned  next;
+
+    (void) state;
+
+    r.lose = lose;
+    r.config.give_up_us = 20000000;
+    r.config.nack_interval_us = 700000;
+    remote_connect(&r);
+    remote_run(&r, 1000000);
+    next = (uint16_t) (r.seq[1] - first_seq);
+    lost.from = next;
+    lost.to = next + 5;
+    lost.for_good = true;
+    remote_run(&r, 100000);
+    cr_peer_request_keyframe(r.peer, 1, true, r.now_us);
+    remote_run(&r, CR_PEER_PATIENCE_US - 50000);
+    assert_int_equal(r.plis, 0);
+    remote_run(&r, 100000);
+    assert_int_equal(r.plis, 1);
+    assert_int_equal(r.gaps, 0);
+}
+
+
 /* The next picture of several packets is cut; runs until it was sent. */
 static void
 cut_a_picture(void)
@@ -390,7 +479,7 @@ a_long_way_is_waited_for_longer(void **state)
     cr_peer_stats(r.peer, &stats);
     assert_true(stats.rtt_us > 300000);
 
-    /* ten round trips are more than the 2 s that are configured */
+    /* twenty round trips are more than the 2 s that are configured */
     first_seq = r.seq[1];
     lost.to = 1;
     lost.for_good = true;
@@ -460,6 +549,8 @@ main(void)
         TEST(nacks_are_bounded_however_much_is_lost),
         TEST(a_list_of_missing_packets_has_an_end),
         TEST(keyframes_are_asked_for_on_giving_up_and_not_before),
+        TEST(keyframes_that_can_wait_are_asked_for_when_nothing_is_missing),
+        TEST(keyframes_wait_less_for_what_was_hardly_asked_for),
         TEST(a_picture_that_its_sender_gave_up_is_a_gap),
         TEST(a_long_way_is_waited_for_longer),
         TEST(the_round_trip_is_known_without_loss),
