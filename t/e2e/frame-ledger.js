@@ -34,13 +34,13 @@ async function counters() {
 
     for (const report of (await connection.getStats()).values()) {
         if (report.type === 'outbound-rtp') {
-            const { framesEncoded, framesSent, packetsSent, nackCount,
-                    pliCount, retransmittedPacketsSent,
-                    scalabilityMode } = report;
+            const { framesEncoded, keyFramesEncoded, framesSent,
+                    packetsSent, nackCount, pliCount,
+                    retransmittedPacketsSent, scalabilityMode } = report;
 
-            stats[report.kind] = { framesEncoded, framesSent, packetsSent,
-                                   nackCount, pliCount,
-                                   retransmittedPacketsSent,
+            stats[report.kind] = { framesEncoded, keyFramesEncoded,
+                                   framesSent, packetsSent, nackCount,
+                                   pliCount, retransmittedPacketsSent,
                                    scalabilityMode };
         }
     }

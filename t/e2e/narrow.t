@@ -12,12 +12,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
-use CallRecorder::Browser qw(browser page);
+use CallRecorder::Browser qw(browser noise page without_transport_cc);
 use CallRecorder::Ledger qw(compared gaps recorded);
 use CallRecorder::Loss;
-use CallRecorder::Media qw(run);
 use CallRecorder::Nginx;
 use CallRecorder::Recorder;
+use List::Util qw(sum0);
 use Test::More;
 
 # a loaded machine encodes slowly, so it has time to get there
@@ -50,14 +50,9 @@ sub narrow
         '--delay', 20);
     $prepare->($rec);
 
-    my $camera = "$rec->{dir}/noise.mjpeg";
-
-    run(qw(ffmpeg -v error -f lavfi -i),
-        'color=gray:s=640x480:r=20:d=3,noise=alls=60:allf=t+u',
-        qw(-c:v mjpeg -q:v 8 -pix_fmt yuvj420p -huffman default), $camera);
-
     my $id = $rec->start_recording;
-    my $browser = browser($rec, 'alice', ledger => 1, video => $camera,
+    my $browser = browser($rec, 'alice', ledger => 1,
+                          video => noise($rec, '640x480', 20),
                           query => 'codec=vp8');
 
     ok $browser->wait_event('connected', 60), 'it publishes'
@@ -138,19 +133,14 @@ sub nothing_missing
     my $gaps = join ', ', map { "$_->{fromMs}-$_->{toMs} ms: $_->{packets}" }
         grep { $_->{packets} != 0 } @gaps;
 
-    # with its queue it throws away repetitions, which it then believes to
-    # have been sent: however often it is asked, they never come
-    if ($found->{thrown} + $found->{cut} == 0) {
-        is $gaps, '', 'no packet of the video is given up';
+    # for a keyframe that it has to send it throws away its queue, repetitions
+    # too, which it then believes to have been sent: they never come.  A chunk's
+    # boundary waits for them, but there are keyframes of its own.
+    my $packets = sum0 map { $_->{packets} } @gaps;
 
-    } else {
-        my $packets = 0;
-
-        $packets += $_->{packets} for @gaps;
-        cmp_ok $packets, '<=', 20, 'hardly a packet of the video is given up'
-            or diag $gaps;
-        diag "given up: $packets" if $packets;
-    }
+    cmp_ok $packets, '<=', 16, 'hardly a packet of the video is given up'
+        or diag $gaps;
+    diag "given up: $packets: $gaps" if $packets;
 
     my ($ended) = $rec->error_log =~ /session \S+ ended: \S+, (.*)/;
     diag $ended // 'no end in the log';
@@ -173,23 +163,4 @@ sub not_above
 
     is scalar(grep { $_ > 1.2 * $max_kbps * 1.024 } @rates), 0,
         'it never sent more than it was told to' or diag "@rates";
-}
-
-
-# What the browser offers of it does not reach the server.
-sub without_transport_cc
-{
-    my ($rec) = @_;
-
-    my $file = "$rec->{dir}/html/whip.js";
-    my $text = $rec->slurp('html/whip.js');
-
-    $text =~ s{body: pc\.localDescription\.sdp}{$&
-                .replace(/a=rtcp-fb:\\d+ transport-cc\\r\\n/g, '')
-                .replace(/a=extmap:\\d+ \\S*transport-wide-cc\\S*\\r\\n/g, '')}
-        or die "whip.js posts something else\n";
-
-    open my $f, '>', $file or die "$file: $!\n";
-    print $f $text;
-    close $f or die "$file: $!\n";
 }

@@ -6,6 +6,7 @@ package CallRecorder::Browser;
 use strict;
 use warnings;
 
+use CallRecorder::Media qw(run);
 use Cwd ();
 use Exporter 'import';
 use File::Basename ();
@@ -15,7 +16,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 
-our @EXPORT_OK = qw(browser page run_demo);
+our @EXPORT_OK = qw(browser noise page run_demo without_transport_cc);
 
 my $root = Cwd::realpath(File::Basename::dirname(__FILE__) . '/../../..');
 
@@ -126,6 +127,40 @@ sub browser
 
     return bless { pid => $pid, stdin => $write, log => $log },
         __PACKAGE__;
+}
+
+
+# A camera's file: noise takes all that an encoder may spend.
+sub noise
+{
+    my ($rec, $size, $fps) = @_;
+
+    my $file = "$rec->{dir}/noise.mjpeg";
+
+    run(qw(ffmpeg -v error -f lavfi -i),
+        "color=gray:s=$size:r=$fps:d=3,noise=alls=60:allf=t+u",
+        qw(-c:v mjpeg -q:v 8 -pix_fmt yuvj420p -huffman default), $file);
+
+    return $file;
+}
+
+
+# What the page's browsers offer of it does not reach the server.
+sub without_transport_cc
+{
+    my ($rec) = @_;
+
+    my $file = "$rec->{dir}/html/whip.js";
+    my $text = $rec->slurp('html/whip.js');
+
+    $text =~ s{body: pc\.localDescription\.sdp}{$&
+                .replace(/a=rtcp-fb:\\d+ transport-cc\\r\\n/g, '')
+                .replace(/a=extmap:\\d+ \\S*transport-wide-cc\\S*\\r\\n/g, '')}
+        or die "whip.js posts something else\n";
+
+    open my $f, '>', $file or die "$file: $!\n";
+    print $f $text;
+    close $f or die "$file: $!\n";
 }
 
 
