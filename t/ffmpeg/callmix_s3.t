@@ -46,7 +46,7 @@ my $nginx = CallRecorder::Nginx->new(stopped => 1);
 
 system('openssl req -x509 -newkey rsa:2048 -nodes -days 2 -batch '
     . "-keyout $nginx->{dir}/tls.key -out $nginx->{dir}/tls.crt "
-    . '-subj /CN=localhost -addext subjectAltName=DNS:localhost '
+    . '-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 '
     . '2> /dev/null') == 0 or die "openssl: $?";
 
 open my $f, '>', "$nginx->{dir}/htpasswd" or die $!;

@@ -212,7 +212,7 @@ is(boxes($server->file), 'ftyp moov free free mdat', '...the file is whole');
 
     system('openssl req -x509 -newkey rsa:2048 -nodes -days 2 -batch '
         . "-keyout $tmp/$_.key -out $tmp/$_.crt -subj /CN=localhost "
-        . '2> /dev/null') == 0 or die "openssl: $?" for qw(right wrong);
+        . '-addext subjectAltName=IP:127.0.0.1 2> /dev/null') == 0 or die "openssl: $?" for qw(right wrong);
 
     my $nginx = CallRecorder::Nginx->new(http => <<"END");
     server {
