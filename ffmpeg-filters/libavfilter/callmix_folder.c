@@ -60,26 +60,21 @@ struct CallMixFile {
 static char *
 plain_name(const char *where)
 {
-    const char *host, *at;
+    const char *user, *host;
     size_t      len;
 
     if (!ff_callmix_is_url(where))
         return av_strdup(where);
 
-    host = strstr(where, "://") + 3;
-    len = strcspn(host, "/?");
-    at = memchr(host, '@', len);
+    user = strstr(where, "://") + 3;
+    host = user + strcspn(user, "/?");
 
-    if (at) {
-        len -= at + 1 - host;
-        at++;
-    } else {
-        at = host;
-    }
+    while (host > user && host[-1] != '@')
+        host--;
 
-    len += strcspn(at + len, "?");
+    len = strcspn(host, "?");
 
-    return av_asprintf("%.*s%.*s", (int)(host - where), where, (int)len, at);
+    return av_asprintf("%.*s%.*s", (int)(user - where), where, (int)len, host);
 }
 
 

@@ -260,6 +260,16 @@ is($crc, undef, 'no journal: an error');
 like($rec->{log}, qr{journal\.ndjson of http://127\.0\.0\.1:\d+/x: },
     '...that tells where');
 
+for ('user:secret@', 'user:p@secret@', 'secret@', '') {
+    ok(!eval { $rec->framecrc('dir=' . quoted("http://${_}127.0.0.1:1/x/y?secret")
+        . ":$size:retry_timeout=0"); 1 }, "nobody listens at \"$_\": an error");
+
+    # the first line is the command's
+    my $log = $@ =~ s/^.*\n//r;
+    like($log, qr{ of http://127\.0\.0\.1:1/x/y: }, '...that tells where');
+    unlike($log, qr/secret/, '...and nothing else');
+}
+
 for ('http://', 'http:///x', 'https://h/a b', 'http://h/x#y',
     'http://h/' . 'x' x 4000)
 {
