@@ -11,8 +11,6 @@
 #include <string.h>
 
 
-static const char *cr_part_parse_line(const char *p, const char *end,
-    cr_part_t *part);
 static const char *cr_part_number(const char *p, const char *end,
     uint64_t *value);
 static cr_status_e cr_parts_chain(const cr_part_t *parts,
@@ -147,8 +145,7 @@ cr_parts_chain(const cr_part_t *parts, const cr_parts_complete_t *complete,
 }
 
 
-/* Returns the place behind the newline, or NULL. */
-static const char *
+const char *
 cr_part_parse_line(const char *p, const char *end, cr_part_t *part)
 {
     int       digit;

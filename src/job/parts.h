@@ -48,6 +48,10 @@ typedef struct {
 /* Writes a ledger line with its newline; returns its length. */
 size_t cr_part_line(char buf[CR_PART_LINE_MAX], const cr_part_t *part);
 
+/* The line at p; returns the place behind its newline, NULL: it is none. */
+const char *cr_part_parse_line(const char *p, const char *end,
+    cr_part_t *part);
+
 /*
  * Whether a ledger holds exactly what `complete` says: all parts from 0 on,
  * in order of number without hole or overlap from offset 0 (the head) to the

@@ -501,6 +501,33 @@ cr_recording_job_progress(cr_recording_t *rec, int64_t out_time_ms,
 
 
 void
+cr_recording_upload_progress(cr_recording_t *rec, uint64_t bytes,
+    uint64_t size, int64_t now_ms)
+{
+    double   eta;
+    int64_t  spent;
+
+    rec->bytes_uploaded = bytes;
+
+    if (rec->job.handed && size != 0 && bytes <= size) {
+        rec->pct = (int32_t) (9900 * ((double) bytes / (double) size));
+        rec->eta_ms = -1;
+
+        spent = now_ms - rec->job.handed_ms;
+
+        if (spent > 0 && bytes > rec->job.handed_bytes) {
+            eta = (double) spent * (double) (size - bytes)
+                  / (double) (bytes - rec->job.handed_bytes);
+
+            rec->eta_ms = eta < CR_ETA_MAX_MS ? (int64_t) eta : -1;
+        }
+    }
+
+    cr_recording_touch(rec, now_ms);
+}
+
+
+void
 cr_recording_add_cpu(cr_recording_t *rec, int64_t cpu_ms, int64_t now_ms)
 {
     rec->cpu_ms = (rec->cpu_ms < 0 ? 0 : rec->cpu_ms) + cpu_ms;

@@ -114,6 +114,9 @@ typedef struct {
     int64_t   heartbeat_ms;
     int64_t   out_time_ms;                     /* output written so far */
     char      token[CR_JOURNAL_DIGEST_SIZE];   /* "": no attempt runs */
+    bool      handed;                          /* its result is uploaded */
+    int64_t   handed_ms;                       /* since */
+    uint64_t  handed_bytes;                    /* uploaded by then */
 } cr_recording_job_t;
 
 
@@ -230,6 +233,10 @@ void cr_recording_set_error(cr_recording_t *rec,
 /* Output written so far; percent and ETA follow from it. */
 void cr_recording_job_progress(cr_recording_t *rec, int64_t out_time_ms,
     uint64_t bytes_uploaded, int64_t now_ms);
+
+/* So much of a result of this size (0: not known) is in the store. */
+void cr_recording_upload_progress(cr_recording_t *rec, uint64_t bytes,
+    uint64_t size, int64_t now_ms);
 
 /* CPU time of a process that worked for it. */
 void cr_recording_add_cpu(cr_recording_t *rec, int64_t cpu_ms,

@@ -333,6 +333,8 @@ cr_status_error(cr_json_t *j, const cr_recording_t *rec)
     cr_json_string(j, "message", rec->error.message);
     cr_json_string_or_null(j, "stage", rec->error.stage);
     cr_json_bool(j, "retryable", rec->error.retryable);
+    cr_json_string(j, "owner", strcmp(rec->error.stage, "uploading") == 0
+                               ? "destination" : "recorder");
     cr_json_close(j, '}');
 }
 

@@ -93,7 +93,9 @@ cr_s3_complete_parse(const char *xml, size_t len,
     a.text_max = CR_S3_ETAG_MAX;
     a.error = error;
 
-    return cr_s3_answer_leaf(&a, xml, len);
+    etag[0] = '\0';
+
+    return cr_s3_answer(&a, xml, len);
 }
 
 

@@ -72,7 +72,11 @@ typedef cr_status_e (*cr_s3_upload_pt)(void *ctx,
 cr_status_e cr_s3_initiate_parse(const char *xml, size_t len,
     char upload_id[CR_S3_UPLOAD_ID_MAX + 1], cr_s3_error_t *error);
 
-/* CompleteMultipartUpload: 200 may come before S3 knows, with an <Error>. */
+/*
+ * CompleteMultipartUpload: 200 may come before S3 knows, with an <Error>.
+ * Without an ETag it is "": radosgw has an empty one at first, and one without
+ * quotes when it is asked again.
+ */
 cr_status_e cr_s3_complete_parse(const char *xml, size_t len,
     char etag[CR_S3_ETAG_MAX + 1], cr_s3_error_t *error);
 

@@ -411,6 +411,21 @@ cr_s3_part_bytes(const cr_s3_multipart_t *u, uint32_t n, uint64_t *offset)
 }
 
 
+void
+cr_s3_multipart_deadline(cr_s3_multipart_t *u, int64_t deadline)
+{
+    u->conf.deadline = deadline;
+}
+
+
+const uint8_t *
+cr_s3_multipart_md5(const cr_s3_multipart_t *u, uint32_t n)
+{
+    return (n != 0 && n <= u->known && u->entries[n - 1].has_md5)
+           ? u->entries[n - 1].md5 : NULL;
+}
+
+
 cr_s3_end_e
 cr_s3_multipart_state(const cr_s3_multipart_t *u)
 {

@@ -116,6 +116,12 @@ cr_status_e cr_s3_multipart_listed(cr_s3_multipart_t *u,
 void cr_s3_multipart_result(cr_s3_multipart_t *u, int64_t now,
     const cr_s3_action_t *action, const cr_s3_result_t *result);
 
+/* Another deadline than that of conf. */
+void cr_s3_multipart_deadline(cr_s3_multipart_t *u, int64_t deadline);
+
+/* Of part n, NULL: was not told. */
+const uint8_t *cr_s3_multipart_md5(const cr_s3_multipart_t *u, uint32_t n);
+
 /* Not wanted any more: what is in flight is waited for, then aborted. */
 void cr_s3_multipart_abort(cr_s3_multipart_t *u);
 

@@ -29,6 +29,7 @@ static bool cr_s3_trouble(cr_s3_multipart_t *u, int64_t now,
     cr_s3_retry_e retry, const cr_s3_result_t *result, unsigned *tries,
     int64_t *not_before);
 static void cr_s3_restart(cr_s3_multipart_t *u, bool list, const char *why);
+static bool cr_s3_same_etag(const char *a, const char *b);
 static bool cr_s3_composite(const cr_s3_multipart_t *u,
     char etag[CR_S3_ETAG_MAX + 1]);
 
@@ -301,7 +302,7 @@ cr_s3_head(cr_s3_multipart_t *u, const cr_s3_result_t *result)
     same = result->size == u->size
            && (expected[0] == '\0'
                || (result->etag != NULL
-                   && strcmp(result->etag, expected) == 0));
+                   && cr_s3_same_etag(result->etag, expected)));
 
     if (same) {
         u->end = CR_S3_DONE;
@@ -312,6 +313,23 @@ cr_s3_head(cr_s3_multipart_t *u, const cr_s3_result_t *result)
     } else {
         cr_s3_fail(u, "mismatch");
     }
+}
+
+
+/* With quotes or without. */
+
+static bool
+cr_s3_same_etag(const char *a, const char *b)
+{
+    size_t  na, nb;
+
+    a += (*a == '"');
+    b += (*b == '"');
+
+    na = strcspn(a, "\"");
+    nb = strcspn(b, "\"");
+
+    return na == nb && memcmp(a, b, na) == 0;
 }
 
 
