@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_s3.h"
+#include "ngx_http_s3_call.h"
 #include "ngx_callrec.h"
 
 
@@ -192,6 +193,8 @@ ngx_http_s3_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_s3_precontent;
+
+    ngx_http_s3_call_init();
 
     return NGX_OK;
 }

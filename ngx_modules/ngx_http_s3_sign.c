@@ -17,6 +17,7 @@
 
 
 #include "ngx_http_s3.h"
+#include "ngx_http_s3_call.h"
 #include "ngx_callrec.h"
 
 
@@ -93,6 +94,8 @@ ngx_http_s3_precontent(ngx_http_request_t *r)
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_s3_call_length(r);
 
     if (r->content_handler != ngx_http_s3_handler) {
         ctx->handler = r->content_handler;
@@ -195,6 +198,7 @@ ngx_http_s3_pass(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_s3_create_request(ngx_http_request_t *r)
 {
+    time_t                   now;
     u_char                  *end;
     ngx_buf_t               *b, *head;
     ngx_int_t                rc;
@@ -205,10 +209,14 @@ ngx_http_s3_create_request(ngx_http_request_t *r)
     cr_s3_keys_t             keys;
     cr_slice_t               text;
     ngx_http_s3_ctx_t       *ctx;
+    ngx_http_s3_call_t      *call;
     ngx_http_s3_loc_conf_t  *conf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_s3_module);
     conf = ngx_http_get_module_loc_conf(r, ngx_http_s3_module);
+    call = ngx_http_s3_call_of(r);
+
+    now = ngx_time() + (call != NULL ? call->skew : 0);
 
     rc = ctx->create_request(r);
 
@@ -269,12 +277,12 @@ ngx_http_s3_create_request(ngx_http_request_t *r)
 
     status = cr_sigv4_key(conf->cache, keys.secret,
                           ngx_http_s3_slice(conf->region),
-                          ngx_http_s3_slice(conf->service), ngx_time());
+                          ngx_http_s3_slice(conf->service), now);
 
     if (status == CR_OK) {
         cr_writer_init(&w, head->pos, head->end - head->pos);
         status = cr_s3_head_sign(&ngx_callrec_env, conf->cache, &keys,
-                                 ngx_time(), &how, text, &w);
+                                 now, &how, text, &w);
     }
 
     if (status != CR_OK) {
