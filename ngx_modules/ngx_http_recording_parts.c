@@ -412,7 +412,7 @@ ngx_http_recording_parts_tell(ngx_http_recording_parts_ctx_t *ctx)
     case CR_PARTS_PUT:
         rc = ngx_recording_job_progress(&op->ref, op->attempt,
                              ngx_http_recording_parts_out_time(ctx->request),
-                             op->part.offset + op->part.size);
+                             op->stored);
         break;
 
     case CR_PARTS_COMPLETE:
@@ -420,9 +420,11 @@ ngx_http_recording_parts_tell(ngx_http_recording_parts_ctx_t *ctx)
             ngx_recording_job_cpu(&op->ref, op->complete.cpu_ms);
         }
 
-        rc = ngx_recording_job_output(&op->ref, op->attempt, &op->result);
+        rc = op->later ? NGX_OK
+                       : ngx_recording_job_output(&op->ref, op->attempt,
+                                                  &op->result);
 
-        if (rc == NGX_OK) {
+        if (rc == NGX_OK && !op->later) {
             rc = ngx_recording_job_done(&op->ref, op->attempt);
         }
 

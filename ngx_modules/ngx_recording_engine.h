@@ -33,6 +33,7 @@ typedef struct {
     ngx_pid_t        owner;          /* creates it on disk; 0: is there */
     ngx_pid_t        saver;          /* writes recording.json; 0: nobody */
     ngx_pid_t        remover;        /* removes files; 0: nobody */
+    ngx_pid_t        uploader;       /* of the result; 0: nobody */
     ngx_uint_t       waiters;        /* long-polls in all workers */
     unsigned         dirty:1;        /* recording.json is to be written */
     unsigned         remove:1;       /* files are to be removed */
@@ -176,6 +177,13 @@ void ngx_recording_lost_session(ngx_recording_change_t *ch, ngx_uint_t i);
 /* Asks the job for outputs, in processing. */
 void ngx_recording_run_job(const ngx_recording_ref_t *ref,
     ngx_uint_t attempt);
+
+
+/* ---- ngx_recording_jobstate.c ---- */
+
+/* An output into status and journal. */
+void ngx_recording_job_put(ngx_recording_change_t *ch,
+    const cr_output_t *output);
 
 
 /* ---- ngx_recording_message.c ---- */

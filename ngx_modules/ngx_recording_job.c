@@ -16,6 +16,7 @@
 #include "ngx_callrec.h"
 #include "ngx_recording_mix.h"
 #include "ngx_recording_spawn.h"
+#include "ngx_recording_upload.h"
 
 
 /* An ended process may still have its last request under way. */
@@ -72,6 +73,13 @@ ngx_recording_job_start(const ngx_recording_ref_t *ref, ngx_uint_t attempt)
 
     if (mix == NULL || mix->mix == NGX_RECORDING_MIX_OFF) {
         return NGX_DECLINED;
+    }
+
+    if (mix->store->s3 != NULL
+        && ngx_recording_upload_resume(ref, attempt) == NGX_OK)
+    {
+        ngx_recording_upload_kick(ref, attempt);
+        return NGX_OK;
     }
 
     if (ngx_recording_slot_take(ref->recording_id, &slot) != NGX_OK) {

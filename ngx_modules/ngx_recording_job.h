@@ -61,8 +61,8 @@ ngx_int_t ngx_recording_job_pid(const ngx_recording_ref_t *ref,
     ngx_uint_t attempt, ngx_pid_t pid);
 
 /*
- * Whose token it is.  NGX_OK; NGX_DONE: of the attempt that completed the
- * recording; NGX_DECLINED: no such recording, or it is over (410); NGX_ABORT:
+ * Whose token it is.  NGX_OK; NGX_DONE: of the attempt that has handed in
+ * its result; NGX_DECLINED: no such recording, or it is over (410); NGX_ABORT:
  * not the token of the attempt under way.  copy may be NULL.
  */
 ngx_int_t ngx_recording_job_find(const char *recording_id,

@@ -114,6 +114,7 @@ ngx_recording_job_find(const char *recording_id, const char *token,
     node = ngx_recording_find_locked(zone, recording_id);
 
     if (node == NULL || (!ngx_recording_job_runs(&node->rec)
+                         && !node->rec.job.handed
                          && node->rec.status != CR_RECORDING_COMPLETED))
     {
         goto done;
@@ -134,7 +135,8 @@ ngx_recording_job_find(const char *recording_id, const char *token,
         *copy = node->rec;
     }
 
-    rc = node->rec.status == CR_RECORDING_COMPLETED ? NGX_DONE : NGX_OK;
+    rc = (node->rec.status == CR_RECORDING_COMPLETED || node->rec.job.handed)
+         ? NGX_DONE : NGX_OK;
 
 done:
 
@@ -184,38 +186,47 @@ ngx_int_t
 ngx_recording_job_output(const ngx_recording_ref_t *ref, ngx_uint_t attempt,
     const cr_output_t *output)
 {
-    cr_journal_output_t     *to;
-    cr_journal_record_t      record;
-    ngx_recording_change_t   ch;
+    ngx_recording_change_t  ch;
 
     if (ngx_recording_job_change(&ch, ref, attempt) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    if (cr_recording_output(ch.rec, output, ch.now_ms) == CR_OK) {
-        ngx_memzero(&record, sizeof(cr_journal_record_t));
-
-        record.ev = CR_JOURNAL_OUTPUT;
-        to = &record.output;
-
-        ngx_recording_set(to->kind, output->kind);
-        ngx_recording_set(to->participant_id, output->participant_id);
-        ngx_recording_set(to->format, output->format);
-        ngx_recording_set(to->codec, output->codec);
-        ngx_recording_set(to->location, output->location);
-        ngx_recording_set(to->sha256, output->sha256);
-        to->width = output->width;
-        to->height = output->height;
-        to->size_bytes = output->size_bytes;
-        to->duration_ms = output->duration_ms;
-
-        ngx_recording_record(&ch, &record);
-        ch.save = 1;
-    }
-
+    ngx_recording_job_put(&ch, output);
     ngx_recording_commit(&ch);
 
     return NGX_OK;
+}
+
+
+void
+ngx_recording_job_put(ngx_recording_change_t *ch, const cr_output_t *output)
+{
+    cr_journal_output_t  *to;
+    cr_journal_record_t   record;
+
+    if (cr_recording_output(ch->rec, output, ch->now_ms) != CR_OK) {
+        return;
+    }
+
+    ngx_memzero(&record, sizeof(cr_journal_record_t));
+
+    record.ev = CR_JOURNAL_OUTPUT;
+    to = &record.output;
+
+    ngx_recording_set(to->kind, output->kind);
+    ngx_recording_set(to->participant_id, output->participant_id);
+    ngx_recording_set(to->format, output->format);
+    ngx_recording_set(to->codec, output->codec);
+    ngx_recording_set(to->location, output->location);
+    ngx_recording_set(to->sha256, output->sha256);
+    to->width = output->width;
+    to->height = output->height;
+    to->size_bytes = output->size_bytes;
+    to->duration_ms = output->duration_ms;
+
+    ngx_recording_record(ch, &record);
+    ch->save = 1;
 }
 
 
@@ -323,7 +334,7 @@ ngx_recording_job_runs(const cr_recording_t *rec)
 {
     return (rec->status == CR_RECORDING_PROCESSING
             || rec->status == CR_RECORDING_UPLOADING)
-           && rec->job.token[0] != '\0';
+           && rec->job.token[0] != '\0' && !rec->job.handed;
 }
 
 

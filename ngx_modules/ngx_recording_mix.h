@@ -30,6 +30,8 @@ typedef struct {
     ngx_str_t               parts_url;     /* ends in '/' */
     ngx_shm_zone_t         *zone;          /* of ngx_recording_slots.c */
     ngx_recording_store_t  *store;
+    ngx_msec_t              upload_deadline;
+    ngx_uint_t              keep_local;    /* NGX_RECORDING_KEEP_* */
 } ngx_recording_mix_conf_t;
 
 

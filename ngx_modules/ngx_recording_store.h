@@ -21,6 +21,7 @@
 
 typedef struct ngx_recording_store_s     ngx_recording_store_t;
 typedef struct ngx_recording_store_op_s  ngx_recording_store_op_t;
+typedef struct ngx_recording_s3_conf_s   ngx_recording_s3_conf_t;
 
 /* Called once, in the event loop, when the operation is over. */
 typedef void (*ngx_recording_store_done_pt)(ngx_recording_store_op_t *op);
@@ -45,6 +46,12 @@ struct ngx_recording_store_op_s {
     ngx_recording_store_done_pt   done;
     void                         *data;
 
+    /* set by the store */
+    ngx_recording_store_done_pt   next;     /* of s3: the caller's done */
+    uint64_t                      stored;   /* part: bytes of the output */
+    unsigned                      later:1;  /* the store ends the job itself,
+                                               complete is not the end */
+
     /*
      * NGX_OK; NGX_DECLINED: what was sent is wrong (why says how), repeating
      * it is of no use; NGX_ERROR: we failed (err, why), it may be repeated.
@@ -59,6 +66,7 @@ struct ngx_recording_store_op_s {
 struct ngx_recording_store_s {
     ngx_str_t    name;
     ngx_str_t    path;       /* local: "" is the recording's own folder */
+    const ngx_recording_s3_conf_t  *s3;
     ngx_int_t  (*part)(ngx_recording_store_op_t *op);
     ngx_int_t  (*complete)(ngx_recording_store_op_t *op);
     /* removes what has come of an attempt's output */
@@ -67,6 +75,9 @@ struct ngx_recording_store_s {
 
 
 extern const ngx_recording_store_t  ngx_recording_store_local;
+
+/* In the recording's own folder first. */
+extern const ngx_recording_store_t  ngx_recording_store_s3;
 
 #define NGX_RECORDING_STORE_DIR_MAX  (NGX_RECORDING_DIR_MAX + 3 * CR_ID_MAX)
 

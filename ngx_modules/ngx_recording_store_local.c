@@ -63,6 +63,7 @@ static ngx_int_t ngx_recording_store_failed(ngx_recording_store_op_t *op,
 const ngx_recording_store_t  ngx_recording_store_local = {
     ngx_string("local"),
     ngx_null_string,
+    NULL,
     ngx_recording_store_local_part,
     ngx_recording_store_local_complete,
     ngx_recording_store_local_discard
@@ -176,8 +177,10 @@ ngx_recording_store_part_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    if (ngx_recording_store_write(op, fd) == NGX_OK) {
-        ngx_recording_store_note(op, paths.ledger);
+    if (ngx_recording_store_write(op, fd) == NGX_OK
+        && ngx_recording_store_note(op, paths.ledger) == NGX_OK)
+    {
+        op->stored = op->later ? 0 : op->part.offset + op->part.size;
     }
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR && op->rc == NGX_OK) {
@@ -362,7 +365,9 @@ ngx_recording_store_complete_thread(void *data, ngx_log_t *log)
         (void) ngx_close_file(dir);
     }
 
-    (void) ngx_delete_file(paths.ledger);
+    if (!op->later) {
+        (void) ngx_delete_file(paths.ledger);
+    }
 
     op->result.size_bytes = op->complete.size;
     op->result.duration_ms = op->complete.duration_ms;

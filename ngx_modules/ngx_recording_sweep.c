@@ -9,6 +9,7 @@
 
 #include "ngx_recording_engine.h"
 #include "ngx_recording_job.h"
+#include "ngx_recording_upload.h"
 
 
 #define NGX_RECORDING_SWEEP_MS      1000
@@ -187,7 +188,10 @@ ngx_recording_sweep_one(ngx_recording_zone_t *zone, const char *recording_id)
         ngx_recording_remove(recording_id);
     }
 
-    if (check && job.token[0] == '\0') {
+    if (check && job.handed) {
+        ngx_recording_upload_kick(&ref, job.attempt);
+
+    } else if (check && job.token[0] == '\0') {
         ngx_recording_run_job(&ref, job.attempt);
 
     } else if (check) {

@@ -7,6 +7,9 @@
 #
 #     fake-mix.pl BEHAVIOUR PARTS_URL ATTEMPT
 #
+# "big" hands in MiB pieces, as many as the next argument says, waiting so many
+# milliseconds before each as the one after that.
+#
 # Says on standard error what it was answered, which nginx logs.
 
 use strict;
@@ -26,6 +29,7 @@ my $http = HTTP::Tiny->new(timeout => 10);
 my @parts = ('H' x 1000, 'A' x 300_000, 'B' x 77_777);
 
 $| = 1;
+$SIG{PIPE} = q(IGNORE);        # the worker that reads us may leave
 
 if ($behaviour eq 'dies' || ($behaviour eq 'dies-once' && $attempt == 1)) {
     put(1, 1000, $parts[1]);
@@ -62,9 +66,41 @@ $token = 'f' x 64 if $behaviour eq 'forged';
 # a part that comes twice, the first time with other bytes
 put(1, 1000, 'x' x 300_000) if $behaviour eq 'repeats';
 
-put(1, $behaviour eq 'hole' ? 1001 : 1000, $parts[1]);
-put(2, 301_000, $parts[2], $behaviour eq 'bad-digest' ? 'other' : undef)
-    unless $behaviour eq 'misses';
+if ($behaviour =~ /^big/) {
+    my ($pieces, $pause) = @ARGV[3, 4];
+    my $offset = length $parts[0];
+
+    @parts = ($parts[0]);
+
+    for my $n (1 .. $pieces) {
+        select undef, undef, undef, $pause / 1000;
+
+        # no two words of it are the same
+        push @parts, pack 'N*', ($n << 18) .. ($n << 18) + (1 << 18) - 1;
+        put($n, $offset, $parts[-1]) or exit 1;
+        $offset += length $parts[-1];
+
+        if ($behaviour eq 'big-dies-once' && $attempt == 1
+            && $n > $pieces / 2)
+        {
+            print STDERR "the encoder has caught fire\n";
+            exit 1;
+        }
+    }
+
+    # with other bytes, when those have been sent already
+    if ($behaviour eq 'big-repeats') {
+        select undef, undef, undef, 2;
+        $parts[3] =~ tr/\0-\xff/\xff\0-\xfe/;
+        put(3, length($parts[0]) + 2 * length($parts[1]), $parts[3]);
+    }
+
+} else {
+    put(1, $behaviour eq 'hole' ? 1001 : 1000, $parts[1]);
+    put(2, 301_000, $parts[2], $behaviour eq 'bad-digest' ? 'other' : undef)
+        unless $behaviour eq 'misses';
+}
+
 put(0, 0, $parts[0]);
 
 my $all = join '', @parts;
@@ -107,10 +143,19 @@ sub ask
 {
     my ($method, $path, $body, %headers) = @_;
 
-    my $res = $http->request($method, "$url/$path", {
-        content => $body,
-        headers => { %headers, Authorization => "Bearer $token" },
-    });
+    my $res;
+
+    # callrec sends a request again when its connection broke
+    for my $try (1 .. ($behaviour =~ /^big/ ? 40 : 1)) {
+        select undef, undef, undef, 0.25 if $try > 1;
+
+        $res = $http->request($method, "$url/$path", {
+            content => $body,
+            headers => { %headers, Authorization => "Bearer $token" },
+        });
+
+        last if $res->{status} != 599;
+    }
 
     print STDERR "$method $path: $res->{status} ", $res->{content} // q(), "\n";
 
