@@ -52,22 +52,32 @@ session_free(CallMixSession *session)
 }
 
 
+/* A session with a camera and a screen has two, but is one's own. */
+static void
+disown_sessions(CallMixParticipant *p)
+{
+    int nb = 0;
+
+    for (int i = 0; i < p->nb_sessions; i++) {
+        if (p->sessions[i]->screen == p->screen)
+            p->sessions[nb++] = p->sessions[i];
+    }
+
+    p->nb_sessions = nb;
+}
+
+
 void
 ff_callmix_timeline_uninit(CallMixTimeline *tl)
 {
-    for (int i = 0; i < tl->nb_participants; i++) {
-        CallMixParticipant *p = tl->participants[i];
-
-        for (int j = 0; j < p->nb_sessions; j++) {
-            if (p->sessions[j]->screen == p->screen)
-                session_free(p->sessions[j]);
-        }
-
-        p->nb_sessions = 0;
-    }
+    for (int i = 0; i < tl->nb_participants; i++)
+        disown_sessions(tl->participants[i]);
 
     for (int i = 0; i < tl->nb_participants; i++) {
         CallMixParticipant *p = tl->participants[i];
+
+        for (int j = 0; j < p->nb_sessions; j++)
+            session_free(p->sessions[j]);
 
         av_freep(&p->sessions);
         av_freep(&p->spans);
