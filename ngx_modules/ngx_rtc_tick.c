@@ -54,6 +54,7 @@ ngx_rtc_tick_init(ngx_rtc_worker_t *w, ngx_cycle_t *cycle)
     w->tick_armed = INT64_MAX;
 
     w->hold.handler = ngx_rtc_tick_hold;
+    w->hold.data = w;    /* its "fd" is what a debugging log shows */
     w->hold.log = cycle->log;
 
     fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK|TFD_CLOEXEC);
