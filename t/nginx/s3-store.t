@@ -108,7 +108,7 @@ sub small
 {
     subtest 'a result of one part' => sub {
         my $rec = CallRecorder::S3Store::recorder($s3, front => $front,
-            behaviour => 'insists', mix => 'recording_keep_local all;');
+            log => 'debug', behaviour => 'insists', mix => 'recording_keep_local all;');
         my $id = CallRecorder::S3Store::record($rec);
         my $data = $rec->wait_status($id, 'completed', 30);
 

@@ -164,6 +164,24 @@ a_call_from_start_to_end(void **state)
     assert_int_equal(cr_recording_transition(&rec, CR_RECORDING_UPLOADING,
                                              13000), CR_OK);
 
+    /* 1500 of 4711 bytes in a second, when the mix was handed in with 500 */
+
+    rec.job.handed = true;
+    rec.job.handed_ms = 13000;
+    rec.job.handed_bytes = 500;
+    cr_recording_upload_progress(&rec, 1500, 4711, 14000);
+
+    json = status();
+    item = json_object_get(json, "progress");
+    assert_string_equal(string(item, "stage"), "uploading");
+    assert_int_equal(integer(item, "bytesUploaded"), 1500);
+    assert_int_equal(integer(item, "etaMs"), 3211);
+    assert_int_equal(rec.pct, 9900 * 1500 / 4711);
+    json_decref(json);
+
+    cr_recording_upload_progress(&rec, 4711, 4711, 14000);
+    assert_int_equal(rec.pct, 9900);
+
     memset(&output, 0, sizeof(output));
     strcpy(output.kind, "composite");
     strcpy(output.format, "mp4");

@@ -136,6 +136,8 @@ store_list(const cr_s3_action_t *a, cr_s3_result_t *r)
 static void
 store_complete(cr_s3_result_t *r)
 {
+    static char  bare[64];
+
     uint8_t              md5[16];
     uint32_t             i, n;
     const cr_s3_part_t  *parts;
@@ -169,7 +171,24 @@ store_complete(cr_s3_result_t *r)
     composite(sim.object_etag);
     sim.upload = false;
     memset(sim.have, 0, sizeof(sim.have));
-    r->etag = sim.object_etag;
+
+    /* radosgw says it with quotes, without, or not at all */
+
+    switch (dice(3)) {
+
+    case 0:
+        r->etag = sim.object_etag;
+        break;
+
+    case 1:
+        snprintf(bare, sizeof(bare), "%.*s",
+                 (int) strlen(sim.object_etag) - 2, sim.object_etag + 1);
+        r->etag = bare;
+        break;
+
+    default:
+        r->etag = "";
+    }
 }
 
 
