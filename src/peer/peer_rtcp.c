@@ -12,9 +12,11 @@
 /* Receiver reports (RFC 4585 section 3.4 lets the first come early). */
 #define CR_PEER_REPORT_FIRST_US  200000
 #define CR_PEER_REPORT_US        1000000
-/* transport-wide feedback, while something arrives */
-#define CR_PEER_TWCC_US          100000
-#define CR_PEER_TWCC_PENDING     (CR_TWCC_WINDOW / 2)
+/* Transport-wide feedback, while something arrives: often enough for one who
+ * tries what the network takes, which is many packets, and seldom otherwise.
+ * Senders expect 50 to 250 ms. */
+#define CR_PEER_TWCC_US          200000
+#define CR_PEER_TWCC_PENDING     64
 
 /* What an RTT may be believed to be. */
 #define CR_PEER_RTT_MIN_US       5000

@@ -43,7 +43,7 @@ frames_come_out_as_they_were_sent(void **state)
 
     /* reports every second, feedback while media flows */
     assert_in_range(r.rrs, 9, 13);
-    assert_in_range(r.twccs, 80, 170);
+    assert_in_range(r.twccs, 40, 85);
     assert_int_equal(r.nacks, 0);
     assert_int_equal(r.plis, 0);
     assert_int_equal(r.rembs, 0);
@@ -121,12 +121,12 @@ a_long_way_is_found_out_and_asked_at_its_pace(void **state)
     cr_peer_stats(r.peer, &before);
     assert_in_range(before.rtt_us, 270000, 400000);
 
-    remote_run(&r, 10000000);
+    remote_run(&r, 60000000);
     cr_peer_stats(r.peer, &after);
     assert_in_range(after.rtt_us, 290000, 360000);
 
     /* a sixth of a second is waited at least: twice for each, rarely more */
-    assert_true(after.recovered - before.recovered > 10);
+    assert_true(after.recovered - before.recovered > 60);
     assert_true(after.nacks - before.nacks
                 < (after.recovered - before.recovered) * 5 / 2 + 5);
 }
