@@ -5,6 +5,7 @@
  * What the files of ngx_rtc_module share.
  *
  *     ngx_rtc_module.c      directives, shared memory, start and end
+ *     ngx_rtc_addr.c        addresses
  *     ngx_rtc_api.c         what ngx_http_whip calls
  *     ngx_rtc_directory.c   sessions of all workers, in shared memory
  *     ngx_rtc_udp.c         sockets
@@ -290,6 +291,13 @@ ngx_pid_t ngx_rtc_dir_path_owner(ngx_rtc_conf_t *rcf,
 void ngx_rtc_dir_sweep(ngx_rtc_conf_t *rcf, ngx_log_t *log);
 
 
+/* ngx_rtc_addr.c */
+
+/* Another family than IPv4 and IPv6: addr->family is 0. */
+void ngx_rtc_addr_from(cr_addr_t *addr, const struct sockaddr *sa);
+socklen_t ngx_rtc_addr_to(const cr_addr_t *addr, ngx_sockaddr_t *sa);
+
+
 /* ngx_rtc_udp.c */
 
 char *ngx_rtc_udp_listen(ngx_conf_t *cf, ngx_rtc_conf_t *rcf,
@@ -314,8 +322,6 @@ void ngx_rtc_udp_send(const ngx_rtc_path_t *path, const cr_addr_t *to,
     const uint8_t *data, size_t len, ngx_log_t *log);
 ngx_rtc_listener_t *ngx_rtc_udp_listener(ngx_rtc_worker_t *w,
     const cr_addr_t *local);
-void ngx_rtc_addr_from(cr_addr_t *addr, const struct sockaddr *sa);
-socklen_t ngx_rtc_addr_to(const cr_addr_t *addr, ngx_sockaddr_t *sa);
 
 
 /* ngx_rtc_tcp*.c */
