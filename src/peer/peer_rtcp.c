@@ -36,7 +36,7 @@
 #define CR_PEER_GIVE_UP_ROUNDS   20
 
 /* A packet that was asked for so often does not get through. */
-#define CR_PEER_STUCK            3
+#define CR_PEER_STUCK            6
 
 #define CR_PEER_RTCP_MAX         1200
 
