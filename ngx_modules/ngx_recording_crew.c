@@ -9,7 +9,7 @@
 
 #define NGX_RECORDING_CREW_MAX    32     /* threads at work */
 #define NGX_RECORDING_CREW_CHECK  50     /* ms; also holds the worker */
-#define NGX_RECORDING_CREW_LATER  100    /* ms; as well */
+#define NGX_RECORDING_CREW_LATER  200    /* ms; as well */
 
 
 typedef struct {

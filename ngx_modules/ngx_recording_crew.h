@@ -3,7 +3,7 @@
  * Copyright (C) The call recorder authors
  *
  * Small pieces of work for a thread pool.  All that is posted in one turn of
- * the event loop, or in 100 ms if it has time, is done by one thread, one
+ * the event loop, or in 200 ms if it has time, is done by one thread, one
  * piece after the other; when a piece has waited too long for its turn
  * (another one hangs), more threads come to help.
  */

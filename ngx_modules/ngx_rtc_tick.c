@@ -6,10 +6,10 @@
  *
  * Sessions wait on a wheel of slots of NGX_RTC_TICK_US each, so those that are
  * due at about the same time cost one wake-up.  Few datagrams wake the worker
- * when they come; under load it does not wait for them any more, but reads
- * the sockets now and then: a recorder is in no hurry, and the kernel has
- * noted when each datagram came.  What is read at once is cheaper, as long as
- * the sockets have plenty of room for what comes meanwhile.
+ * when they come; one that would be woken too often does not wait for them,
+ * but reads the sockets now and then: a recorder is in no hurry, and the
+ * kernel has noted when each datagram came.  What is read at once is cheaper,
+ * as long as the sockets have plenty of room for what comes meanwhile.
  *
  * The wheel is driven by a timerfd: nginx's timers know no less than 4 ms
  * where the kernel's tick has 250 Hz, and wake up in vain meanwhile.
@@ -21,7 +21,7 @@
 #include <sys/timerfd.h>
 
 
-#define NGX_RTC_TICK_POLL_MIN  5000      /* us, under load */
+#define NGX_RTC_TICK_POLL_MIN  5000      /* us */
 #define NGX_RTC_TICK_POLL_MAX  25000     /* a NACK may be late by so much */
 #define NGX_RTC_TICK_ROOM      4         /* a part of the socket's buffer */
 #define NGX_RTC_TICK_PACKET    2304      /* what the kernel counts for one */
@@ -152,7 +152,7 @@ ngx_rtc_tick_woken(ngx_rtc_worker_t *w)
     int64_t  now_us;
 
     if (w->polling || w->nsessions == 0
-        || ++w->woken < NGX_RTC_TICK_LOOK_US / NGX_RTC_TICK_US)
+        || ++w->woken <= NGX_RTC_TICK_LOOK_US / NGX_RTC_TICK_POLL_MAX)
     {
         return;
     }
