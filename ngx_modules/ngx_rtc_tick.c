@@ -22,7 +22,7 @@
 
 
 #define NGX_RTC_TICK_POLL_MIN  5000      /* us */
-#define NGX_RTC_TICK_POLL_MAX  25000     /* a NACK may be late by so much */
+#define NGX_RTC_TICK_POLL_MAX  40000     /* a NACK may be late by so much */
 #define NGX_RTC_TICK_ROOM      4         /* a part of the socket's buffer */
 #define NGX_RTC_TICK_PACKET    2304      /* what the kernel counts for one */
 #define NGX_RTC_TICK_LOOK_US   100000    /* after so long it is decided */
