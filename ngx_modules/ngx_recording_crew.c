@@ -122,12 +122,19 @@ ngx_recording_crew_post(ngx_recording_crew_t *crew,
     ngx_recording_crew_unlock(crew);
 
     if (!later) {
-        if (!crew->start.posted) {
-            ngx_post_event(&crew->start, &ngx_posted_events);
-        }
+        ngx_recording_crew_hurry(crew);
 
     } else if (!crew->later.timer_set) {
         ngx_add_timer(&crew->later, NGX_RECORDING_CREW_LATER);
+    }
+}
+
+
+void
+ngx_recording_crew_hurry(ngx_recording_crew_t *crew)
+{
+    if (!crew->start.posted) {
+        ngx_post_event(&crew->start, &ngx_posted_events);
     }
 }
 

@@ -47,6 +47,9 @@ ngx_recording_crew_t *ngx_recording_crew(ngx_thread_pool_t *pool);
 void ngx_recording_crew_post(ngx_recording_crew_t *crew,
     ngx_recording_work_t *work, ngx_uint_t later);
 
+/* Somebody waits for what was posted with `later`, after all. */
+void ngx_recording_crew_hurry(ngx_recording_crew_t *crew);
+
 /*
  * For a process that leaves: does here what no thread has begun, and waits
  * for the threads, but not longer than msec.  What is still busy then has

@@ -294,6 +294,13 @@ ngx_recording_writer_queue(ngx_recording_writer_t *w, ngx_recording_op_t *op)
 
     ngx_queue_insert_tail(&w->waiting, &op->queue);
 
+    if (w->posted && !op->later) {
+
+        /* it is behind what was in no hurry */
+
+        ngx_recording_crew_hurry(w->crew);
+    }
+
     ngx_recording_writer_post(w);
 }
 

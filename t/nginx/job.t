@@ -127,6 +127,10 @@ sub bad
         is_deeply $data->{outputs}, [], 'there is no output';
         is_deeply [ left_over($rec, $id) ], [], 'nothing is left';
 
+        # the table knows it a little before the journal
+        $rec->wait_for(sub {
+            (($rec->journal($id))[-1]{status} // '') eq 'failed' }, 10);
+
         my @jobs = grep { $_->{ev} eq 'job' && $_->{action} eq 'start' }
             $rec->journal($id);
 
