@@ -36,9 +36,12 @@ cr_peer_gap_frame(cr_peer_track_t *track, const cr_frame_t *frame)
 {
     int64_t  interval_us;
 
+    /* it may come before the time at which it was thought to be due */
+
     if (frame->incomplete
-        && (!track->gap || (track->gap_inside
-                            && frame->rtp_timestamp == track->gap_timestamp)))
+        && (!track->gap || frame->time_us < track->gap_from_us
+            || (track->gap_inside
+                && frame->rtp_timestamp == track->gap_timestamp)))
     {
         track->gap = true;
         track->gap_from_us = frame->time_us;
